@@ -1,0 +1,49 @@
+import Synchronization
+import WaymarkClient
+
+/// Counts what the clients see.
+final class Tally: Sendable {
+    struct Counts: Sendable {
+        let rides: Int
+        var ridesDone = 0
+        var ridesUnderWay = 0
+        var sent = 0
+        /// Attempts after a ride's first.
+        var retries = 0
+        var replays = 0
+        /// Answers of 409 and 503: in progress, not finished yet.
+        var inProgress = 0
+        var unavailable = 0
+        /// Refused, lost or timed out.
+        var unanswered = 0
+    }
+
+    private let counts: Mutex<Counts>
+
+    init(rides: Int) { counts = Mutex(Counts(rides: rides)) }
+
+    var snapshot: Counts { counts.withLock { $0 } }
+
+    func begin() { counts.withLock { $0.ridesUnderWay += 1 } }
+
+    func end() {
+        counts.withLock { counts in
+            counts.ridesUnderWay -= 1
+            counts.ridesDone += 1
+        }
+    }
+
+    func count(_ attempt: Attempt) {
+        counts.withLock { counts in
+            counts.sent += 1
+            if attempt.number > 1 { counts.retries += 1 }
+            switch attempt.result {
+            case .unanswered: counts.unanswered += 1
+            case .answered(_, replayed: true): counts.replays += 1
+            case .answered(409, _): counts.inProgress += 1
+            case .answered(503, _): counts.unavailable += 1
+            case .answered: break
+            }
+        }
+    }
+}

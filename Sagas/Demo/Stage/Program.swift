@@ -1,0 +1,119 @@
+import Foundation
+import Subprocess
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// A process that is killed and started again, with its output in a log file.
+///
+/// Like any supervisor, it starts a process again that ended because PostgreSQL was away (exit code 69).
+actor Program {
+    /// sysexits' EX_UNAVAILABLE, which `waymark` ends with when it starts and the database cannot be reached.
+    private static let unavailable: Int32 = 69
+    /// The pause before such a start.
+    private static let pause = Duration.milliseconds(200)
+    /// Enough for a minute without PostgreSQL.
+    private static let startLimit = 300
+    /// How long a process may take to end after SIGTERM: its grace period of 10 s, and a little.
+    private static let endPatience = Duration.seconds(15)
+
+    nonisolated let name: String
+    private let configuration: Subprocess.Configuration
+    private let logFile: FilePath
+    private var task: Task<TerminationStatus?, any Error>?
+    private var processID: pid_t?
+    private var isWanted = false
+    /// How often it ended that nobody had asked for, as sentences.
+    private(set) var accidents: [String] = []
+
+    /// - Parameters:
+    ///   - environment: on top of the demo's own.
+    ///   - logFile: is appended to.
+    init(
+        name: String, executable: String, arguments: [String], environment: [Environment.Key: String?], logFile: String
+    ) {
+        self.name = name
+        self.logFile = FilePath(logFile)
+        var options = PlatformOptions()
+        // A group of its own: Ctrl-C in a terminal is for the demo alone, which then stops the others in order.
+        options.processGroupID = 0
+        configuration = Subprocess.Configuration(
+            executable: .path(FilePath(executable)), arguments: Arguments(arguments),
+            environment: .inherit.updating(environment), platformOptions: options)
+    }
+
+    var isRunning: Bool { isWanted && accidents.isEmpty }
+
+    func start() {
+        precondition(task == nil, "\(name) runs already")
+        isWanted = true
+        task = Task { try await supervise() }
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    func kill() async throws { _ = try await end(with: SIGKILL) }
+
+    /// Asks it to stop with SIGTERM, and waits until it is gone; kills it when it does not go.
+    /// - Returns: A complaint, unless it ended with exit code 0.
+    func stop() async throws -> String? {
+        guard task != nil else { return nil }
+        let killer = Task {
+            try await Task.sleep(for: Self.endPatience)
+            signal(SIGKILL)
+        }
+        defer { killer.cancel() }
+        let status = try await end(with: SIGTERM)
+        guard let status, status != .exited(0) else { return nil }
+        return "The \(name) ended with \(status) after SIGTERM, not with exit code 0 (\(logFile.string))."
+    }
+
+    private func end(with number: Int32) async throws -> TerminationStatus? {
+        guard let task else { return nil }
+        isWanted = false
+        signal(number)
+        defer { self.task = nil }
+        return try await task.value
+    }
+
+    private func signal(_ number: Int32) {
+        // Set as long as the process is not reaped, so the number is still its own.
+        if let processID { Foundation.kill(processID, number) }
+    }
+
+    /// Runs it, again while PostgreSQL is away.
+    /// - Returns: How it ended; nil when it was not running when its end was wished.
+    private func supervise() async throws -> TerminationStatus? {
+        for _ in 0..<Self.startLimit {
+            let status = try await runOnce()
+            guard isWanted else { return status }
+            guard status == .exited(Self.unavailable) else {
+                accidents.append("The \(name) ended by itself with \(status) (\(logFile.string)).")
+                return nil
+            }
+            try await Task.sleep(for: Self.pause)
+            guard isWanted else { return nil }
+        }
+        accidents.append("The \(name) could not be started in \(Self.startLimit) attempts (\(logFile.string)).")
+        return nil
+    }
+
+    private func runOnce() async throws -> TerminationStatus {
+        let log = try FileDescriptor.open(
+            logFile, .writeOnly, options: [.create, .append], permissions: .ownerReadWrite)
+        let result = try await Subprocess.run(
+            configuration, input: .none, output: .fileDescriptor(log, closeAfterSpawningProcess: true),
+            error: .combinedWithOutput
+        ) { execution in spawned(execution.processIdentifier.value) }
+        processID = nil
+        return result.terminationStatus
+    }
+
+    private func spawned(_ processID: pid_t) {
+        self.processID = processID
+        // Its end was wished while it was being born.
+        if !isWanted { signal(SIGKILL) }
+    }
+}

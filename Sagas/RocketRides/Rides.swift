@@ -1,0 +1,94 @@
+import Foundation
+import Waymark
+
+/// What a rider asks for; who the rider is comes from authentication.
+public struct RideRequest: Codable, Sendable {
+    let userID: Int
+    /// The payment service's id of the rider.
+    let customer: String
+    let originLat: Double
+    let originLon: Double
+    let targetLat: Double
+    let targetLon: Double
+
+    enum CodingKeys: String, CodingKey {
+        case userID = "user_id"
+        case customer
+        case originLat = "origin_lat"
+        case originLon = "origin_lon"
+        case targetLat = "target_lat"
+        case targetLon = "target_lon"
+    }
+}
+
+/// The body of `POST /rides`, as JSON or as a form.
+struct RideFields: Decodable, Sendable {
+    let originLat: Double
+    let originLon: Double
+    let targetLat: Double
+    let targetLon: Double
+
+    enum CodingKeys: String, CodingKey {
+        case originLat = "origin_lat"
+        case originLon = "origin_lon"
+        case targetLat = "target_lat"
+        case targetLon = "target_lon"
+    }
+
+    /// - Throws: `WaymarkError` that names the field which is not on the globe.
+    func request(for rider: Rider) throws -> RideRequest {
+        for (field, value, bound) in [
+            ("origin_lat", originLat, 90.0), ("origin_lon", originLon, 180.0), ("target_lat", targetLat, 90.0),
+            ("target_lon", targetLon, 180.0),
+        ] where !(-bound...bound).contains(value) {
+            throw WaymarkError(.invalidField, "must be between -\(Int(bound)) and \(Int(bound)) degrees", field: field)
+        }
+        return RideRequest(
+            userID: rider.id, customer: rider.customer, originLat: originLat, originLon: originLon,
+            targetLat: targetLat, targetLon: targetLon)
+    }
+}
+
+/// A ride on record, not yet paid.
+struct Ride: Codable, Sendable {
+    /// What a ride costs, in cents.
+    static let fare = 20_00
+
+    let id: UUID
+    let userID: Int
+    let customer: String
+    /// In the currency's smallest unit.
+    let amount: Int
+    let currency: String
+}
+
+/// A ride that was charged.
+struct PaidRide: Codable, Sendable {
+    let ride: Ride
+    let chargeID: String
+}
+
+/// The response.
+public struct Confirmation: Codable, Sendable {
+    let rideID: UUID
+    let chargeID: String
+    /// In the currency's smallest unit.
+    let amount: Int
+    let currency: String
+
+    enum CodingKeys: String, CodingKey {
+        case rideID = "ride_id"
+        case chargeID = "charge_id"
+        case amount, currency
+    }
+}
+
+/// Sends the rider a receipt by mail.
+struct SendReceipt: Job {
+    static let name = "send-receipt"
+
+    let to: String
+    let rideID: UUID
+    let amount: Int
+    let currency: String
+}

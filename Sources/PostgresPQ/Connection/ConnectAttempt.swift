@@ -1,0 +1,130 @@
+import CLibPQ
+@preconcurrency import Dispatch
+import Foundation
+
+/// Establishes one connection without blocking: libpq says what to wait for, a dispatch source waits.
+// Safe to share: all state is touched on `queue` only.
+final class ConnectAttempt: @unchecked Sendable {
+    private let queue: DispatchQueue
+    private let configuration: PostgresConfiguration
+    private let notices: NoticeSink
+    private var pointer: OpaquePointer?
+    private var source: (any DispatchSourceProtocol)?
+    private var completion: ((Result<Wire, any Error>) -> Void)?
+    private var isCancelled = false
+
+    init(_ configuration: PostgresConfiguration, queue: DispatchQueue, notices: NoticeSink) {
+        self.configuration = configuration
+        self.queue = queue
+        self.notices = notices
+    }
+
+    /// Connects. Throws ``PostgresError/Code/connectFailed``, or `CancellationError`.
+    func run() async throws -> Wire {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                queue.async { self.start { continuation.resume(with: $0) } }
+            }
+        } onCancel: {
+            queue.async { self.cancel() }
+        }
+    }
+
+    private func start(_ completion: @escaping (Result<Wire, any Error>) -> Void) {
+        self.completion = completion
+        guard !isCancelled else { return finish(.failure(CancellationError())) }
+        queue.asyncAfter(deadline: .now() + configuration.connectTimeout.timeInterval) { [weak self] in
+            self?.fail("no connection within \(self?.configuration.connectTimeout ?? .zero)")
+        }
+        let settings = configuration.connectionSettings.sorted { $0.key < $1.key }
+        pointer = withCStrings(settings.map(\.key)) { keywords in
+            withCStrings(settings.map(\.value)) { values in PQconnectStartParams(keywords, values, 0) }
+        }
+        guard let pointer else { return fail("out of memory") }
+        guard PQstatus(pointer) != CONNECTION_BAD else { return failAsLibpqSays(pointer) }
+        // Only verbose messages contain the SQLSTATE while connecting.
+        _ = PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
+        notices.attach(to: pointer)
+        wait(for: PGRES_POLLING_WRITING, pointer)
+    }
+
+    /// The socket may change from one poll to the next, so each wait has a source of its own.
+    private func wait(for status: PostgresPollingStatusType, _ pointer: OpaquePointer) {
+        let descriptor = PQsocket(pointer)
+        guard descriptor >= 0 else { return failAsLibpqSays(pointer) }
+        let source: any DispatchSourceProtocol =
+            status == PGRES_POLLING_READING
+            ? DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+            : DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
+        source.setEventHandler { [weak self] in self?.source?.cancel() }
+        source.setCancelHandler { self.sourceCancelled() }
+        self.source = source
+        source.activate()
+    }
+
+    private func sourceCancelled() {
+        source = nil
+        guard let pointer else { return }
+        guard completion != nil else {
+            self.pointer = nil
+            return PQfinish(pointer)
+        }
+        let status = PQconnectPoll(pointer)
+        switch status {
+        case PGRES_POLLING_OK: succeed(pointer)
+        case PGRES_POLLING_FAILED: failAsLibpqSays(pointer)
+        default: wait(for: status, pointer)
+        }
+    }
+
+    private func succeed(_ pointer: OpaquePointer) {
+        _ = PQsetErrorVerbosity(pointer, PQERRORS_DEFAULT)
+        guard PQsetnonblocking(pointer, 1) == 0, PQenterPipelineMode(pointer) == 1 else {
+            return failAsLibpqSays(pointer)
+        }
+        self.pointer = nil
+        finish(.success(Wire(pointer, queue: queue, notices: notices)))
+    }
+
+    private func cancel() {
+        isCancelled = true
+        finish(.failure(CancellationError()))
+    }
+
+    private func fail(_ reason: String) {
+        finish(.failure(PostgresError(.connectFailed, reason)))
+    }
+
+    private func failAsLibpqSays(_ pointer: OpaquePointer) {
+        finish(.failure(PostgresError(connectMessage: String(cString: PQerrorMessage(pointer)))))
+    }
+
+    /// Delivers the result once, and closes the socket unless it was handed on.
+    private func finish(_ result: Result<Wire, any Error>) {
+        guard let completion else { return }
+        self.completion = nil
+        if let source {
+            source.cancel()
+        } else if let pointer {
+            self.pointer = nil
+            PQfinish(pointer)
+        }
+        completion(result)
+    }
+}
+
+/// Calls `body` with a NULL-terminated array of C strings.
+private func withCStrings<Result>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
+) -> Result {
+    let copies = strings.map { strdup($0) }
+    defer { copies.forEach { free($0) } }
+    let pointers = copies.map { $0.map { UnsafePointer($0) } } + [nil]
+    return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
+}
+
+extension Duration {
+    /// In seconds.
+    var timeInterval: Double { self / .seconds(1) }
+}

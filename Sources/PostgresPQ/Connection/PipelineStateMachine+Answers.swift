@@ -1,0 +1,65 @@
+import DequeModule
+
+extension PipelineStateMachine {
+    /// What libpq handed out.
+    enum Answer: Equatable {
+        case success
+        case failure
+        /// A command before this one failed, so the server skipped it.
+        case skipped
+        /// No more results for the command.
+        case end
+        case sync
+    }
+
+    /// What the connection has to do about an answer.
+    enum Action: Equatable {
+        case none
+        /// The result belongs to this command of this unit.
+        case record(unitID: Int, Command)
+        /// The unit is answered.
+        case complete(unitID: Int)
+        /// The server and we have lost each other: close the connection.
+        case giveUp
+    }
+
+    mutating func received(_ answer: Answer) -> Action {
+        guard !inFlight.isEmpty else { return .giveUp }
+        switch answer {
+        case .success, .failure, .skipped:
+            if answer != .success { inFlight[0].hasFailed = true }
+            let head = inFlight[0]
+            if head.unit.isScript {
+                return .record(unitID: head.unit.id, .execute(0, name: nil))
+            }
+            guard head.answered < head.commands.count, !head.hasResult else { return .giveUp }
+            inFlight[0].hasResult = true
+            return .record(unitID: head.unit.id, head.commands[head.answered])
+        case .end:
+            return commandEnded()
+        case .sync:
+            let head = inFlight[0]
+            guard !head.unit.isScript, head.answered == head.commands.count else { return .giveUp }
+            return complete()
+        }
+    }
+
+    private mutating func commandEnded() -> Action {
+        if inFlight[0].unit.isScript { return complete() }
+        guard inFlight[0].hasResult else { return .none }
+        inFlight[0].hasResult = false
+        inFlight[0].answered += 1
+        return .none
+    }
+
+    private mutating func complete() -> Action {
+        let head = inFlight.removeFirst()
+        if head.unit.endsTransaction, !head.hasFailed, head.unit.transaction == transaction {
+            endTransaction()
+        }
+        if let running = cancellation, running.unitID == head.unit.id, !running.isRequestRunning {
+            cancellation = nil
+        }
+        return .complete(unitID: head.unit.id)
+    }
+}

@@ -1,0 +1,58 @@
+import CLibPQ
+import Dispatch
+
+extension PostgresConnection {
+    /// Cancel requests block, so they have a queue of their own.
+    private static let cancelQueue = DispatchQueue(label: "postgres.cancel", attributes: .concurrent)
+    /// How long to wait before an ineffective cancel request is repeated. Forty of them make ten seconds.
+    private static let cancelRetryInterval = DispatchTimeInterval.milliseconds(250)
+
+    func cancel(_ job: Job) {
+        perform(machine.cancel(job.unit.id))
+    }
+
+    func perform(_ action: PipelineStateMachine.CancelAction) {
+        switch action {
+        case .none:
+            break
+        case .remove(let unitID):
+            if let running = jobs.removeValue(forKey: unitID) { finish(running, .removed) }
+            startWaiting()
+            closeIfDone()
+        case .sendRequest:
+            sendCancelRequest()
+        }
+    }
+
+    private func sendCancelRequest() {
+        guard let request = PQgetCancel(wire.pointer) else { return lose() }
+        let address = UInt(bitPattern: request)
+        Self.cancelQueue.async { [weak self] in
+            var message = [CChar](repeating: 0, count: 256)
+            let request = OpaquePointer(bitPattern: address)
+            _ = PQcancel(request, &message, Int32(message.count))
+            PQfreeCancel(request)
+            self?.onQueue { $0.cancelRequestFinished() }
+        }
+    }
+
+    private func cancelRequestFinished() {
+        switch machine.cancelRequestFinished() {
+        case .resume:
+            perform(machine.cancelHead())
+            startWaiting()
+            closeIfDone()
+        case .checkLater(let unitID):
+            executor.queue.asyncAfter(deadline: .now() + Self.cancelRetryInterval) { [weak self] in
+                self?.assumeIsolated { $0.repeatCancelRequest(unitID) }
+            }
+        }
+    }
+
+    private func repeatCancelRequest(_ unitID: Int) {
+        guard let action = machine.repeatCancelRequest(unitID) else {
+            return lose("a cancelled statement was not given up by the server")
+        }
+        perform(action)
+    }
+}

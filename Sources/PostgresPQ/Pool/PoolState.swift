@@ -1,0 +1,54 @@
+/// A connection of the pool, lent to somebody.
+struct Lease: Sendable {
+    var id: Int
+    var connection: PostgresConnection
+}
+
+/// What the pool asks of ``PostgresClient/run()``.
+enum PoolRequest: Sendable {
+    case connect(Int, delayCeiling: Duration)
+    case check(Lease)
+}
+
+/// The pool's state machine with the things that its numbers stand for.
+struct PoolState {
+    var machine: PoolStateMachine
+    var connections: [Int: PostgresConnection] = [:]
+    var waiters: [Int: CheckedContinuation<Lease, any Error>] = [:]
+    var lastConnectError: PostgresError?
+    var isRunning = false
+    var isDrained = false
+    var drainWaiter: CheckedContinuation<Void, Never>?
+    /// Connections that were told to close and may not have finished.
+    var closing: [PostgresConnection] = []
+    private var waiterCount = 0
+
+    init(_ configuration: PostgresClient.Configuration) {
+        machine = PoolStateMachine(
+            limits: .init(
+                maximumConnections: configuration.maximumConnections,
+                minimumConnections: configuration.minimumConnections,
+                waitTimeout: configuration.waitTimeout,
+                idleCheckAfter: configuration.idleCheckAfter,
+                backoffBase: configuration.reconnectBackoffBase,
+                backoffCap: configuration.reconnectBackoffCap))
+    }
+
+    mutating func makeWaiterID() -> Int {
+        waiterCount += 1
+        return waiterCount
+    }
+
+    func error(_ failure: PoolStateMachine.Failure, _ timeout: Duration) -> PostgresError {
+        switch failure {
+        case .closed:
+            return PostgresError(.poolClosed, "the pool is shut down")
+        case .refused:
+            return lastConnectError ?? PostgresError(.connectFailed, "the server refused the connection")
+        case .timedOut:
+            let hint = isRunning ? "" : "; the client's run() has not been started"
+            return PostgresError(
+                .poolTimeout, "no connection came free within \(timeout)\(hint)", underlying: lastConnectError)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+extension PoolStateMachine {
+    /// Connects the minimum.
+    mutating func start() -> [Action] {
+        connectAsNeeded()
+    }
+
+    mutating func connectSucceeded(_ id: Int, now: Instant) -> [Action] {
+        failures = 0
+        guard connections[id] == .connecting else { return [.close(id)] }
+        guard !isShutDown else { return [.close(id)] + remove(id) }
+        return makeIdle(id, now: now) + connectAsNeeded()
+    }
+
+    /// - Parameter isRefusal: waiting will not help, so everybody who waits is told at once.
+    mutating func connectFailed(_ id: Int, isRefusal: Bool) -> [Action] {
+        failures += 1
+        var actions: [Action] = []
+        if isRefusal { actions = failAll(.refused) }
+        guard connections[id] == .connecting else { return actions }
+        return actions + remove(id)
+    }
+
+    /// Has connections checked that have been idle for long. They are not lent meanwhile.
+    mutating func checkIdle(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for id in idle {
+            guard case .idle(let since)? = connections[id], since.duration(to: now) >= limits.idleCheckAfter else {
+                continue
+            }
+            connections[id] = .checking
+            actions.append(.check(id))
+        }
+        idle.removeAll { connections[$0] == .checking }
+        return actions
+    }
+
+    mutating func checkSucceeded(_ id: Int, now: Instant) -> [Action] {
+        guard connections[id] == .checking else { return [] }
+        guard !isShutDown else { return [.close(id)] + remove(id) }
+        return makeIdle(id, now: now)
+    }
+
+    /// Lends no more: waiters fail, idle connections are closed, leased ones when they come back.
+    mutating func shutDown() -> [Action] {
+        guard !isShutDown else { return [] }
+        isShutDown = true
+        var actions = failAll(.closed)
+        for id in idle {
+            connections[id] = nil
+            actions.append(.close(id))
+        }
+        idle.removeAll()
+        return connections.isEmpty ? actions + [.drained] : actions
+    }
+
+    private mutating func failAll(_ failure: Failure) -> [Action] {
+        defer {
+            waiters.removeAll()
+            waiting.removeAll()
+        }
+        return waiters.filter { waiting.contains($0.id) }.map { .fail(waiter: $0.id, failure) }
+    }
+}

@@ -1,0 +1,22 @@
+public import Foundation
+
+/// Which request a step is working for.
+public struct KeyContext: Sendable, Hashable {
+    /// The row's id: derived from scope and key, so the same for every attempt, and never another request's.
+    public let id: UUID
+    public let scope: Scope
+    public let key: IdempotencyKey
+    /// The stored name of the saga.
+    public let saga: String
+    /// A random number drawn when the request was accepted: part of every key we pass to foreign systems, so that a key
+    /// that was reaped and is accepted anew is a new operation to them too.
+    package let incarnation: UUID
+
+    package init(id: UUID, scope: Scope, key: IdempotencyKey, saga: String, incarnation: UUID) {
+        self.id = id
+        self.scope = scope
+        self.key = key
+        self.saga = saga
+        self.incarnation = incarnation
+    }
+}

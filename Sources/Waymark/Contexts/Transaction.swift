@@ -1,0 +1,75 @@
+public import PostgresPQ
+import Synchronization
+
+/// What an atomic phase's body gets: SQL inside the phase's transaction, and jobs that commit with it.
+///
+/// It is valid only until the body returns; COMMIT, together with the new recovery point, is the engine's.
+public struct Transaction: Sendable {
+    /// Which request this is for.
+    public let key: KeyContext
+    private let postgres: PostgresTransaction
+    private let staged = StagedJobs()
+
+    package init(key: KeyContext, postgres: PostgresTransaction) {
+        self.key = key
+        self.postgres = postgres
+    }
+
+    /// Runs a statement and gives its rows.
+    /// - Throws: `PostgresError`. After it the transaction cannot commit: throw a `Rejection`, or let it pass.
+    public func query(_ query: PostgresQuery) async throws -> PostgresRows {
+        try await postgres.query(query)
+    }
+
+    /// Runs a statement and gives the number of rows it affected.
+    /// - Throws: `PostgresError`. After it the transaction cannot commit: throw a `Rejection`, or let it pass.
+    @discardableResult
+    public func execute(_ query: PostgresQuery) async throws -> Int {
+        try await postgres.execute(query)
+    }
+
+    /// Runs statements that do not depend on each other's results in one round trip.
+    /// - Throws: the first failing statement's `PostgresError`.
+    @discardableResult
+    public func pipeline(_ queries: [PostgresQuery]) async throws -> [PostgresRows] {
+        try await postgres.pipeline(queries)
+    }
+
+    /// Stages a job that exists if and only if this phase commits. The drain hands it on at least once, with an id that
+    /// stays the same.
+    /// - Parameter delay: how long after the commit the job is due.
+    /// - Throws: `WaymarkError` when the job does not encode, is too large, or the phase staged too many.
+    public func stage(_ job: some Job, after delay: Duration = .zero) throws {
+        try staged.append(job, after: delay)
+    }
+
+    /// The jobs staged so far, in order.
+    package var stagedJobs: [StagedJob] { staged.jobs }
+}
+
+/// A job on its way into the phase's commit.
+package struct StagedJob: Sendable, Equatable {
+    package let name: String
+    package let payload: String
+    package let delay: Duration
+}
+
+/// The jobs of one phase; a class because `Transaction` is handed to the body by value.
+private final class StagedJobs: Sendable {
+    private let list = Mutex<[StagedJob]>([])
+
+    var jobs: [StagedJob] { list.withLock { $0 } }
+
+    func append<J: Job>(_ job: J, after delay: Duration) throws {
+        let payload = try JSONCoding.encodeForStorage(job)
+        if payload.utf8.count > Limits.valueBytes {
+            throw WaymarkError(.tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
+        }
+        try list.withLock { list in
+            guard list.count < Limits.jobsPerPhase else {
+                throw WaymarkError(.tooLarge, "a phase stages \(Limits.jobsPerPhase) jobs at most")
+            }
+            list.append(StagedJob(name: J.name, payload: payload, delay: delay))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Crypto
+package import Foundation
+
+/// Ids derived from what they name, so that every process and every attempt arrives at the same one.
+package enum KeyIdentity {
+    /// The row's id: the primary key is the uniqueness of (scope, key). A scope holds no NUL, so no two pairs meet.
+    package static func rowID(scope: Scope, key: IdempotencyKey) -> UUID {
+        uuid(hashing: "waymark:key:1\0\(scope)\0\(key)")
+    }
+
+    /// The key passed to a foreign system at one step. Never from the attempt or the fence: a repeat is the same request.
+    package static func foreignKey(_ context: KeyContext, recoveryPoint: String) -> String {
+        uuid(hashing: "waymark:call:1\0\(context.id)\0\(context.incarnation)\0\(recoveryPoint)").uuidString.lowercased()
+    }
+
+    /// The id of the job staged at `position` by the phase that commits `recoveryPoint`: the same when the phase is rerun.
+    package static func jobID(_ context: KeyContext, recoveryPoint: String, position: Int) -> UUID {
+        uuid(hashing: "waymark:job:1\0\(context.id)\0\(context.incarnation)\0\(recoveryPoint)\0\(position)")
+    }
+
+    /// The first 16 bytes of SHA-256 as a UUIDv8 (RFC 9562, section 5.8).
+    private static func uuid(hashing text: String) -> UUID {
+        var bytes = Array(SHA256.hash(data: Data(text.utf8)).prefix(16))
+        bytes[6] = bytes[6] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+}

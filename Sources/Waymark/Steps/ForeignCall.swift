@@ -1,0 +1,41 @@
+/// A mutation of somebody else's system. Never runs inside a transaction.
+///
+/// The body gets a `Call`, whose idempotency key is the same on every attempt at this step of this request.
+public struct ForeignCall<Input: Codable & Sendable, Output: Codable & Sendable>: ConfigurableStep {
+    public var options = StepOptions(timeout: .seconds(30))
+    let name: String
+    let idempotence: Idempotence
+    let body: @Sendable (Input, Call) async throws -> Output
+
+    /// - Parameters:
+    ///   - name: the recovery point, stored; unique in the saga and never reused for something else.
+    ///   - idempotence: what the foreign system does with a call made twice.
+    ///   - body: a method reference, or a closure with annotated parameters.
+    public init(
+        _ name: String, _ idempotence: Idempotence,
+        _ body: @escaping @Sendable (Input, Call) async throws -> Output
+    ) {
+        self.name = name
+        self.idempotence = idempotence
+        self.body = body
+    }
+
+    /// Declares the undo of this step as a call to the same foreign system, as idempotent as the step itself, with an
+    /// idempotency key of its own.
+    public func compensate(
+        retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(30),
+        _ undo: @escaping @Sendable (Output, Call) async throws -> Void
+    ) -> Self {
+        compensate(idempotence, retry: retry, timeout: timeout, undo)
+    }
+
+    public func declare(into steps: inout StepList) {
+        let (name, body) = (self.name, self.body)
+        steps.append(
+            declared(
+                name, .foreignCall(idempotence),
+                body: .call { input, call in
+                    try await StepValue(encoding: body(cast(input, for: name), call))
+                }))
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import Logging
+import PostgresPQ
+import ServiceLifecycle
+import UnixSignals
+import Waymark
+import WaymarkEngine
+
+/// What the long-running commands share: settings, the application, the database, signals.
+struct ProcessCommand<Application: SagaApplication> {
+    let application: Application
+    let database: Database
+    let engine: EngineConfiguration
+    let logger: Logger
+
+    /// Runs `services` until SIGTERM or SIGINT, beside a client that is stopped last.
+    ///
+    /// Shutdown goes from the last service to the first, so what takes work comes before what does it.
+    static func run(
+        _ label: String, _ options: DatabaseOptions, _ engine: EngineOptions, _ log: LogOptions, migrate: Bool = false,
+        services: (ProcessCommand, PostgresClient) async throws -> [any Service]
+    ) async throws {
+        let logger = log.logger(label, defaultLevel: .info)
+        try await reporting(logger: logger) {
+            let application = try Application(settings: .environment)
+            try await options.withDatabase(logger: logger) { database in
+                let command = ProcessCommand(
+                    application: application, database: database,
+                    engine: engine.configuration(schema: database.schema), logger: logger)
+                try await command.prepare(migrate: migrate)
+                let client = database.client(logger: logger)
+                let group = ServiceGroup(
+                    configuration: .init(
+                        services: ([client] + (try await services(command, client))).map { .init(service: $0) },
+                        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                try await group.run()
+                logger.info("stopped")
+            }
+        }
+    }
+
+    /// Has the schema ready, or refuses to start.
+    private func prepare(migrate: Bool) async throws {
+        let (schema, logger, ownSchema) = (database.schema, logger, application.schema)
+        try await database.withClient(logger: logger) { client in
+            let migrator = Migrator(postgres: client, schema: schema, logger: logger)
+            if migrate {
+                try await migrator.migrate()
+                if let ownSchema { try await client.executeScript(ownSchema) }
+            } else {
+                try await migrator.verify()
+            }
+        }
+    }
+
+    func orchestrator(on client: PostgresClient) throws -> Orchestrator {
+        Orchestrator(
+            postgres: client, sagas: try SagaRegistry(application.sagas), configuration: engine, logger: logger)
+    }
+
+    func drain(on client: PostgresClient) throws -> Drain {
+        var handlers = JobHandlers()
+        try application.addJobs(to: &handlers)
+        var configuration = Drain.Configuration()
+        configuration.schema = database.schema
+        return Drain(postgres: client, handlers: handlers, configuration: configuration, logger: logger)
+    }
+
+    func reaper(on client: PostgresClient) -> Reaper {
+        var configuration = Reaper.Configuration()
+        configuration.schema = database.schema
+        return Reaper(postgres: client, configuration: configuration, logger: logger)
+    }
+}
+
+extension ConfigReader {
+    /// The process's environment: `stripe.api.base` is `STRIPE_API_BASE`.
+    static var environment: ConfigReader { ConfigReader(provider: EnvironmentVariablesProvider()) }
+}

@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct Reap<Application: SagaApplication>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(commandName: "reaper", abstract: "Removes finished keys whose retention is over.")
+    }
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        try await ProcessCommand<Application>.run("waymark.reaper", database, EngineOptions(), log) { command, client in
+            [command.reaper(on: client)]
+        }
+    }
+}

@@ -1,0 +1,152 @@
+public import Logging
+public import PostgresPQ
+public import ServiceLifecycle
+public import Waymark
+
+/// Hands on the jobs that phases staged, and deletes exactly those that were acknowledged.
+///
+/// At least once: a drain that dies after the delivery and before the deletion leaves the job to be delivered again, with
+/// the same id. Jobs of one phase are delivered in the order in which they were staged, as long as none has to be retried.
+/// A job whose attempts are used up is kept, as dead.
+public final class Drain: Service {
+    public struct Configuration: Sendable {
+        /// Jobs taken at a time.
+        public var batch = 100
+        /// Deliveries under way at the same time.
+        public var concurrency = 16
+        /// How long a drain may be silent before another takes its jobs; also the timeout of one delivery.
+        public var lease: Duration = .seconds(60)
+        public var retry: RetryPolicy = .exponential(attempts: 20, base: .milliseconds(500), cap: .minutes(10))
+        public var pace = Pace(idle: .milliseconds(250))
+        public var schema: SchemaName = .waymark
+
+        public init() {}
+    }
+
+    /// What one round did.
+    public struct Round: Sendable, Equatable {
+        public var claimed = 0
+        /// Handed on, acknowledged and deleted.
+        public var delivered = 0
+        /// Failed, to be delivered again.
+        public var retried = 0
+        /// Failed for the last time, and kept.
+        public var dead = 0
+    }
+
+    private let postgres: PostgresClient
+    private let handlers: JobHandlers
+    private let configuration: Configuration
+    private let statements: JobStatements
+    private let metrics = EngineMetrics()
+    private let logger: Logger
+
+    public init(
+        postgres: PostgresClient, handlers: JobHandlers, configuration: Configuration = .init(),
+        logger: Logger = Logger(label: "waymark.drain")
+    ) {
+        self.postgres = postgres
+        self.handlers = handlers
+        self.configuration = configuration
+        self.logger = logger
+        statements = JobStatements(
+            jobs: "\(configuration.schema).jobs", leaseSeconds: configuration.lease.inSeconds)
+    }
+
+    /// Takes one batch of due jobs, and delivers each; jobs of one key one after the other.
+    /// - Throws: `PostgresError` when no batch could be taken.
+    public func runOnce() async throws -> Round {
+        let claimed = try await postgres.query(
+            statements.claimDue(limit: configuration.batch, names: handlers.names)
+        ).map(ClaimedJob.init)
+        let ordered = claimed.sorted { ($0.createdAt, $0.position) < ($1.createdAt, $1.position) }
+        var lines = Dictionary(grouping: ordered, by: \.delivery.keyID).values.makeIterator()
+        var round = Round(claimed: claimed.count)
+        await withTaskGroup(of: [Delivered].self) { group in
+            for _ in 0..<configuration.concurrency {
+                guard let line = lines.next() else { break }
+                group.addTask { await self.deliver(line) }
+            }
+            for await results in group {
+                for result in results { round.count(result) }
+                if let line = lines.next() { group.addTask { await self.deliver(line) } }
+            }
+        }
+        return round
+    }
+
+    public func run() async throws {
+        await configuration.pace.repeatRounds(logger: logger) {
+            try await runOnce().claimed == configuration.batch
+        }
+    }
+
+    enum Delivered: Sendable {
+        case acknowledged, retried, dead, skipped
+    }
+
+    /// Delivers one key's jobs in order; after a failure the rest waits with it.
+    private func deliver(_ line: [ClaimedJob]) async -> [Delivered] {
+        var results: [Delivered] = []
+        for job in line {
+            let previousFailed = results.last.map { $0 != .acknowledged } ?? false
+            results.append(previousFailed ? await giveBack(job) : await deliver(job))
+        }
+        return results
+    }
+
+    private func deliver(_ job: ClaimedJob) async -> Delivered {
+        guard let handler = handlers.byName[job.name] else { return await giveBack(job) }
+        do {
+            try await withTimeout(configuration.lease) { try await handler(job.payload, job.delivery) }
+        } catch {
+            return await fail(job, error)
+        }
+        metrics.deliver()
+        await settle(statements.acknowledge(job.delivery.id), job)
+        return .acknowledged
+    }
+
+    private func fail(_ job: ClaimedJob, _ error: any Error) async -> Delivered {
+        metrics.failJob()
+        let text = Runner.text(of: error)
+        if job.delivery.attempt >= configuration.retry.attempts {
+            logger.error("job is dead", metadata: ["job": .string(job.name), "id": .stringConvertible(job.delivery.id)])
+            await settle(statements.bury(job.delivery.id, fence: job.fence, error: text), job)
+            return .dead
+        }
+        var generator = SystemRandomNumberGenerator()
+        let delay = configuration.retry.delay(
+            afterAttempt: job.delivery.attempt, retryAfter: (error as? TransientError)?.retryAfter, using: &generator)
+        await settle(statements.retry(job.delivery.id, fence: job.fence, after: delay, error: text), job)
+        return .retried
+    }
+
+    private func giveBack(_ job: ClaimedJob) async -> Delivered {
+        await settle(statements.giveBack(job.delivery.id, fence: job.fence), job)
+        return .skipped
+    }
+
+    /// Writes what became of a job. When that fails the job's lease lapses and it is delivered again, which at least once
+    /// allows.
+    private func settle(_ query: PostgresQuery, _ job: ClaimedJob) async {
+        do {
+            try await postgres.execute(query)
+        } catch {
+            logger.warning(
+                "a delivery could not be recorded; it will be repeated",
+                metadata: ["id": .stringConvertible(job.delivery.id), "error": .string(Runner.text(of: error))])
+        }
+    }
+}
+
+extension Drain.Round {
+    fileprivate mutating func count(_ result: Drain.Delivered) {
+        switch result {
+        case .acknowledged: delivered += 1
+        case .retried: retried += 1
+        case .dead: dead += 1
+        case .skipped: break
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Logging
+import PostgresPQ
+import Waymark
+
+/// What the orchestrator, the completionist and their runners share.
+struct Engine: Sendable {
+    let postgres: PostgresClient
+    let registry: SagaRegistry
+    let configuration: EngineConfiguration
+    let statements: KeyStatements
+    let held = HeldKeys()
+    let metrics = EngineMetrics()
+    let logger: Logger
+
+    init(postgres: PostgresClient, sagas: SagaRegistry, configuration: EngineConfiguration, logger: Logger) {
+        self.postgres = postgres
+        self.registry = sagas
+        self.configuration = configuration
+        self.logger = logger
+        statements = KeyStatements(
+            schema: configuration.schema, holder: ProcessIdentity.description, lease: configuration.lease,
+            retention: configuration.retention)
+    }
+
+    /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`.
+    func patiently<Value: Sendable>(
+        _ body: (PostgresClient) async throws -> Value
+    ) async -> Result<Value, PostgresError> {
+        let deadline = ContinuousClock.now + EngineLimits.outagePatience
+        while true {
+            do {
+                return .success(try await body(postgres))
+            } catch let error as PostgresError where error.isUnavailable && .now < deadline {
+                if (try? await Task.sleep(for: EngineLimits.outagePause)) == nil { return .failure(error) }
+            } catch let error as PostgresError {
+                return .failure(error)
+            } catch {
+                return .failure(PostgresError(.decoding, "\(error)"))
+            }
+        }
+    }
+
+    /// Works on a key that was claimed, in a task of its own: whoever waits for it may go away, the work goes on.
+    func drive(_ row: ClaimedRow, claimedAt: ContinuousClock.Instant) async -> Conclusion {
+        let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil)
+        let conclusion = await work(under: hold) {
+            hold.confirm(fence: row.fence, at: claimedAt)
+            do {
+                let saga = try registry.saga(named: row.context.saga)
+                var runner = try Runner(engine: self, saga: saga, claimed: row, hold: hold)
+                return await runner.run()
+            } catch {
+                // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.
+                let update = statements.park(
+                    row.context.id, fence: row.fence, reason: .unreadableState, error: Runner.text(of: error))
+                _ = await patiently { postgres in try await postgres.execute(update) }
+                return .parked(.unreadableState)
+            }
+        }
+        if case .stopping = conclusion {
+            // Claimed, and then this process began to stop: given back without burning an attempt.
+            let update = statements.release(
+                row.context.id, fence: row.fence, after: .zero, attempts: row.state.attempts - 1, error: nil)
+            _ = await patiently { postgres in try await postgres.execute(update) }
+        }
+        return conclusion
+    }
+
+    /// Enters `hold`, runs `body` in a task that it can cancel, and leaves.
+    func work(under hold: Hold, _ body: @escaping @Sendable () async -> Conclusion) async -> Conclusion {
+        switch held.enter(hold) {
+        case .entered: break
+        case .stopping: return .stopping
+        case .held(let other): return local(other, repeatedBy: hold)
+        }
+        let task = Task(operation: body)
+        hold.attach(task)
+        let conclusion = await task.value
+        held.leave(hold)
+        return conclusion
+    }
+
+    /// The answer to a repeat of what this very process is working on.
+    private func local(_ running: Hold, repeatedBy hold: Hold) -> Conclusion {
+        guard let asked = hold.fingerprint else {
+            // We claimed a key that we already hold: its old lease has lapsed unnoticed. The next claim goes on with it.
+            running.lose()
+            return .lost
+        }
+        if running.saga != hold.saga { return .mismatch(.saga) }
+        if let known = running.fingerprint, known != asked { return .mismatch(.request) }
+        return .progress(
+            SagaProgress(
+                cause: .running, recoveryPoint: SagaDeclaration.started, retryAfter: EngineLimits.runningRetryAfter))
+    }
+}

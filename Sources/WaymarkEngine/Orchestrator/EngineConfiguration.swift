@@ -1,0 +1,40 @@
+import Waymark
+
+/// How an engine behaves. Every default is spelled out.
+public struct EngineConfiguration: Sendable {
+    /// How long a holder may be silent before others take its keys over. Renewed at a third of it, so a dead holder is
+    /// replaced within seconds, and a pause of the process shorter than it goes unnoticed.
+    public var lease: Duration = .seconds(15)
+
+    /// How long a finished key answers repeats before the reaper may remove it. Counted from the finish.
+    public var retention: Duration = .hours(24)
+
+    /// How long a stop waits for the steps at hand before it cancels them. Below the 30 s that supervisors commonly give.
+    public var gracePeriod: Duration = .seconds(10)
+
+    /// The schema that holds Waymark's tables.
+    public var schema: SchemaName = .waymark
+
+    public init() {}
+}
+
+/// Bounds inside the engine, each with its reason.
+enum EngineLimits {
+    /// In-place reruns of a phase after 40001 or 40P01: conflicts clear up within a few; more means real contention, which
+    /// the step's retry policy spreads over time.
+    static let conflictReruns = 5
+    /// The ceiling of the pause before each such rerun.
+    static let conflictPause: Duration = .milliseconds(50)
+    /// How long a holder waits for the database to come back before it gives its key up for others to finish. A restart
+    /// takes seconds; after two default leases somebody else owns the key anyway.
+    static let outagePatience: Duration = .seconds(30)
+    /// The pause between two looks at a database that is away.
+    static let outagePause: Duration = .milliseconds(250)
+    /// Reruns of one step after lost connections before it counts as a failed attempt.
+    static let outageReruns = 5
+    /// Rounds of accept–read–claim before a caller is told to try again: each lost round means that somebody else made
+    /// progress with the very same key.
+    static let acceptRounds = 10
+    /// What a caller whose key is being worked on is told to wait: most requests are over by then.
+    static let runningRetryAfter: Duration = .seconds(1)
+}

@@ -1,0 +1,128 @@
+import Foundation
+import PostgresPQ
+package import Waymark
+
+/// What a front door says to a client, with the answer as the JSON that was committed.
+package enum Submission: Sendable {
+    case answered(SubmittedAnswer, replayed: Bool)
+    case inProgress(SagaProgress)
+    case mismatch(Mismatch)
+    case parked(ParkedReason)
+}
+
+/// A committed answer.
+package struct SubmittedAnswer: Sendable {
+    /// What the last step returned, or the rejection's body.
+    package let body: String
+    /// Set where the answer is a rejection.
+    package let rejection: Rejection?
+
+    init(_ stored: StoredAnswer) {
+        body = stored.body
+        rejection = stored.rejection
+    }
+}
+
+/// A request that was checked against its saga, and is not yet accepted.
+package struct PreparedRequest: Sendable {
+    let saga: RegisteredSaga
+    let request: StepValue
+}
+
+extension Orchestrator {
+    /// Checks a request that a saga's own type holds.
+    /// - Throws: `WaymarkError` for a saga that is not registered or a request over its limit.
+    package func prepare<S: Saga>(_ saga: S.Type, _ request: S.Request) throws -> PreparedRequest {
+        try prepare(engine.registry.saga(named: S.name), StepValue(encoding: request))
+    }
+
+    /// Checks a request that came as JSON.
+    /// - Throws: also `DecodingError` when `json` is not what the saga takes.
+    package func prepare(saga name: String, _ json: JSONValue) throws -> PreparedRequest {
+        let saga = try engine.registry.saga(named: name)
+        return try prepare(saga, saga.requestFromJSON(json))
+    }
+
+    private func prepare(_ saga: RegisteredSaga, _ request: StepValue) throws -> PreparedRequest {
+        if request.json.utf8.count > Limits.valueBytes {
+            throw WaymarkError(
+                .tooLarge, "the request is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
+        }
+        return PreparedRequest(saga: saga, request: request)
+    }
+
+    /// Runs a request to its answer, or says how far it is: `run` for front doors, with the answer's JSON.
+    package func submit(
+        _ prepared: PreparedRequest, key: IdempotencyKey, scope: Scope
+    ) async throws -> Submission {
+        let (saga, request) = (prepared.saga, prepared.request)
+        let context = KeyContext(
+            id: KeyIdentity.rowID(scope: scope, key: key), scope: scope, key: key, saga: saga.declaration.name,
+            incarnation: UUID())
+        let accepted = AcceptedRequest(
+            context: context, sagaVersion: saga.declaration.version, json: request.json,
+            fingerprint: try Fingerprint(json: request.json))
+        return try await accept(accepted, value: request.value, saga: saga)
+    }
+
+    /// Insert; where the key exists, read it; where it is free, claim it. Insert, read and reaper interleave, so in rounds.
+    private func accept(
+        _ request: AcceptedRequest, value: any Sendable, saga: RegisteredSaga
+    ) async throws -> Submission {
+        for _ in 0..<EngineLimits.acceptRounds {
+            let hold = Hold(id: request.context.id, saga: request.context.saga, fingerprint: request.fingerprint)
+            let conclusion = await engine.work(under: hold) { [engine] in
+                let runner = Runner(engine: engine, saga: saga, accepting: request, value: value, hold: hold)
+                return await runner.acceptAndRun(request)
+            }
+            if let submission = try await settle(conclusion, of: request) { return submission }
+        }
+        throw WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
+    }
+
+    /// What a conclusion means to the client; nil asks for another round.
+    private func settle(_ conclusion: Conclusion, of request: AcceptedRequest) async throws -> Submission? {
+        switch conclusion {
+        case .answered(let answer, let replayed): return .answered(SubmittedAnswer(answer), replayed: replayed)
+        case .progress(let progress): return .inProgress(progress)
+        case .mismatch(let mismatch): return .mismatch(mismatch)
+        case .parked(let reason): return .parked(reason)
+        case .unreachable(let error): throw error
+        case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
+        case .exists, .lost: return try await look(at: request)
+        }
+    }
+
+    /// Answers from the row of a key that somebody else has accepted; claims it where nobody works on it.
+    private func look(at request: AcceptedRequest) async throws -> Submission? {
+        let query = engine.statements.observe(request.context.id)
+        let found = try await engine.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
+        guard let row = found else { return nil }
+        guard row.scope == request.context.scope.description, row.key == request.context.key.description,
+            row.saga == request.context.saga
+        else { return .mismatch(.saga) }
+        if row.fingerprint != request.fingerprint.bytes { return .mismatch(.request) }
+        if row.done, let answer = row.answer { return .answered(SubmittedAnswer(answer), replayed: true) }
+        if let reason = row.parkedReason { return .parked(ParkedReason(rawValue: reason) ?? .unreadableState) }
+        if row.leased {
+            return .inProgress(
+                SagaProgress(
+                    cause: .running, recoveryPoint: row.recoveryPoint, retryAfter: EngineLimits.runningRetryAfter))
+        }
+        let wait = Duration.seconds(max(row.secondsUntilDue ?? 0, 0))
+        let isKnown = try engine.registry.saga(named: row.saga).declaration.recoveryPoints.contains(row.recoveryPoint)
+        if wait > .zero || !isKnown {
+            return .inProgress(SagaProgress(cause: .waiting, recoveryPoint: row.recoveryPoint, retryAfter: wait))
+        }
+        return try await claim(request, fence: row.fence)
+    }
+
+    private func claim(_ request: AcceptedRequest, fence: Int) async throws -> Submission? {
+        let claimedAt = ContinuousClock.now
+        let query = engine.statements.claim(request.context.id, fence: fence)
+        let claimed = try await engine.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
+        guard let claimed else { return nil }
+        engine.metrics.claim(1)
+        return try await settle(await engine.drive(claimed, claimedAt: claimedAt), of: request)
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+public import Logging
+public import PostgresPQ
+public import ServiceLifecycle
+public import Waymark
+
+/// Takes requests and drives them: the in-process front door.
+///
+/// ```swift
+/// let orchestrator = Orchestrator(postgres: postgres, sagas: try SagaRegistry([BookRide(payments: stripe)]))
+/// // in a ServiceGroup beside `postgres`; then, anywhere:
+/// let outcome = try await orchestrator.run(
+///     BookRide.self, key: IdempotencyKey("0ccb7813"), scope: Scope("user:7"), request: rideRequest)
+/// ```
+///
+/// As a `Service` it renews the leases of the keys that it works on, so it must run wherever steps may take longer than
+/// a lease. On graceful shutdown it takes nothing new, finishes the steps at hand within the grace period, and gives
+/// back the rest without burning an attempt.
+public final class Orchestrator: Service {
+    let engine: Engine
+    /// A connection of its own: leases are renewed even while every pooled one is taken.
+    private let leaseConnection: PostgresClient
+
+    public init(
+        postgres: PostgresClient, sagas: SagaRegistry, configuration: EngineConfiguration = .init(),
+        logger: Logger = Logger(label: "waymark.orchestrator")
+    ) {
+        engine = Engine(postgres: postgres, sagas: sagas, configuration: configuration, logger: logger)
+        var leasePool = postgres.configuration
+        leasePool.maximumConnections = 1
+        leasePool.waitTimeout = configuration.lease
+        leaseConnection = PostgresClient(configuration: leasePool, logger: logger)
+    }
+
+    /// The sagas that this process can run.
+    public var sagas: SagaRegistry { engine.registry }
+
+    /// Runs a request to its answer, or says how far it is.
+    ///
+    /// The first caller with a key executes it; a repeat gets the same answer, for as long as the key is retained. When the
+    /// caller goes away the work goes on.
+    /// - Parameters:
+    ///   - key: what the client calls this operation.
+    ///   - scope: who owns the key, from authentication.
+    /// - Throws: `WaymarkError` for a request over a limit or that cannot be stored, and when this process is stopping;
+    ///   `PostgresError` when the database stays away, and then what was committed goes on without us. Never for a
+    ///   failed step.
+    public func run<S: Saga>(
+        _ saga: S.Type, key: IdempotencyKey, scope: Scope, request: S.Request
+    ) async throws -> Outcome<S.Response> {
+        switch try await submit(prepare(saga, request), key: key, scope: scope) {
+        case .answered(let answer, let replayed):
+            if let rejection = answer.rejection { return .rejected(rejection, replayed: replayed) }
+            return .finished(try JSONCoding.decode(S.Response.self, from: answer.body), replayed: replayed)
+        case .inProgress(let progress): return .inProgress(progress)
+        case .mismatch(let mismatch): return .mismatch(mismatch)
+        case .parked(let reason): return .parked(reason)
+        }
+    }
+
+    /// Renews leases until the task is cancelled or shut down gracefully.
+    public func run() async throws {
+        // Detached, so that it does not see the shutdown: leases are renewed until the last step at hand is over.
+        let connection = Task.detached { [leaseConnection] in await leaseConnection.run() }
+        defer { connection.cancel() }
+        await withTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { await self.renewLeases() }
+            // Returns at the shutdown, throws at a cancellation: either way it is time to stop.
+            try? await gracefulShutdown()
+            await engine.held.stop(gracePeriod: Task.isCancelled ? .zero : engine.configuration.gracePeriod)
+        }
+    }
+
+    /// Whether the database answers, for health checks.
+    package func isDatabaseReachable() async -> Bool {
+        (try? await engine.postgres.query("SELECT 1")) != nil
+    }
+
+    private func renewLeases() async {
+        while !Task.isCancelled {
+            do {
+                try await engine.held.renewOnce(
+                    engine.statements, on: leaseConnection, lease: engine.configuration.lease)
+            } catch {
+                engine.logger.warning("leases could not be renewed", metadata: ["error": .string(Runner.text(of: error))])
+            }
+            try? await Task.sleep(for: engine.configuration.lease / 6)
+        }
+    }
+}

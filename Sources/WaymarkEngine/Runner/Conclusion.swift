@@ -1,0 +1,19 @@
+import PostgresPQ
+import Waymark
+
+/// How working on a key ended, for this process.
+enum Conclusion: Sendable {
+    /// The answer is committed. `replayed` when it was found, not made.
+    case answered(StoredAnswer, replayed: Bool)
+    case progress(SagaProgress)
+    case mismatch(Mismatch)
+    case parked(ParkedReason)
+    /// Another runner has the key; what became of it is in its row.
+    case lost
+    /// The key was there before us; nothing of ours was done.
+    case exists
+    /// This process takes nothing new.
+    case stopping
+    /// The database stayed away. What was committed is committed; whoever asks again will be told.
+    case unreachable(PostgresError)
+}

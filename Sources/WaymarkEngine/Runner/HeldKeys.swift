@@ -1,0 +1,96 @@
+import Foundation
+import Logging
+import PostgresPQ
+import Synchronization
+import Waymark
+
+/// All keys that this process is working on. Renews their leases, and waits for them when the process stops.
+final class HeldKeys: Sendable {
+    private struct State {
+        var holds: [UUID: Hold] = [:]
+        var isStopping = false
+        var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Whether nothing new is to begin.
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    var count: Int { state.withLock { $0.holds.count } }
+
+    enum Entry {
+        case entered
+        /// This process works on the key already.
+        case held(Hold)
+        /// Nothing new is taken.
+        case stopping
+    }
+
+    func enter(_ hold: Hold) -> Entry {
+        state.withLock { state in
+            if state.isStopping { return .stopping }
+            if let existing = state.holds[hold.id] { return .held(existing) }
+            state.holds[hold.id] = hold
+            return .entered
+        }
+    }
+
+    func leave(_ hold: Hold) {
+        let waiters = state.withLock { state in
+            state.holds[hold.id] = nil
+            guard state.holds.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.idleWaiters = [] }
+            return state.idleWaiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Nothing new begins; steps at hand are finished, and cancelled once `gracePeriod` is over. Returns when all keys
+    /// are given back.
+    func stop(gracePeriod: Duration) async {
+        state.withLock { $0.isStopping = true }
+        await withTaskGroup { group in
+            group.addTask { await self.idle() }
+            group.addTask {
+                // Cancelled when all is idle before.
+                guard (try? await Task.sleep(for: gracePeriod)) != nil else { return }
+                for hold in self.all { hold.cancel() }
+                await self.idle()
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func idle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if !state.holds.isEmpty { state.idleWaiters.append(continuation) }
+                return state.holds.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    private var all: [Hold] { state.withLock { Array($0.holds.values) } }
+
+    /// Renews what is due, once. A hold whose renewal finds the fence moved is lost.
+    /// - Throws: `PostgresError` when the database cannot be asked; the holds stay until their lease has run out.
+    func renewOnce(_ statements: KeyStatements, on postgres: PostgresClient, lease: Duration) async throws {
+        let now = ContinuousClock.now
+        var renewals: [(hold: Hold, fence: Int)] = []
+        for hold in all {
+            switch hold.due(at: now, lease: lease) {
+            case .nothing: continue
+            case .lose: hold.lose()
+            case .renew(let fence): renewals.append((hold, fence))
+            }
+        }
+        if renewals.isEmpty { return }
+        let results = try await postgres.pipelineEach(renewals.map { statements.renew($0.hold.id, fence: $0.fence) })
+        for (renewal, result) in zip(renewals, results) {
+            if try result.get().isEmpty { renewal.hold.lose() } else { renewal.hold.confirm(fence: renewal.fence, at: now) }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Logging
+import PostgresPQ
+import Waymark
+
+extension Runner {
+    /// What became of a piece of work, beyond doubt.
+    enum Settlement {
+        case committed(StepValue)
+        case failed(StepFailure, String)
+        case interrupted
+        case lost
+        case unreachable(PostgresError)
+    }
+
+    /// Performs work until it is known whether it is committed: reruns after conflicts and lost connections, in place.
+    func settle(_ work: Work) async -> Settlement {
+        var conflicts = 0
+        var outages = 0
+        while true {
+            switch await perform(work) {
+            case .committed(let value): return .committed(value)
+            case .failed(let failure, let error): return .failed(failure, error)
+            case .interrupted: return .interrupted
+            case .lost: return .lost
+            case .conflict(let error):
+                conflicts += 1
+                if conflicts > EngineLimits.conflictReruns { return .failed(.transient(retryAfter: nil), error) }
+                let pause = Double.random(in: 0...EngineLimits.conflictPause.inSeconds)
+                if (try? await Task.sleep(for: .seconds(pause))) == nil { return .interrupted }
+            case .uncertain(let error):
+                outages += 1
+                switch await whereabouts(of: work) {
+                case .committed(let value): return .committed(value)
+                case .notCommitted:
+                    logger.notice("step is rerun after a lost connection", metadata: ["point": .string(work.from)])
+                    if outages > EngineLimits.outageReruns {
+                        return .failed(.transient(retryAfter: nil), Self.text(of: error))
+                    }
+                case .lost: return .lost
+                case .unreachable(let error): return .unreachable(error)
+                case .unreadable(let error): return .failed(.hopeless(.unreadableState), error)
+                }
+            }
+        }
+    }
+
+    /// On which side of its commit a piece of work is.
+    enum Whereabouts {
+        case committed(StepValue)
+        case notCommitted
+        case lost
+        case unreachable(PostgresError)
+        case unreadable(String)
+    }
+
+    /// Asks the row. The fence and the recovery point written in the very transaction tell.
+    func whereabouts(of work: Work) async -> Whereabouts {
+        let location: Location?
+        switch await locate() {
+        case .failure(let error): return .unreachable(error)
+        case .success(let found): location = found
+        }
+        guard let location, location.incarnation == context.incarnation, location.fence == fence else { return .lost }
+        if location.recoveryPoint == work.from { return .notCommitted }
+        guard location.recoveryPoint == work.to else { return .lost }
+        guard work.direction == .forward else { return .committed(.nothing) }
+        // What was committed may be an earlier try's: the row's value counts, not the one in memory.
+        let step = saga.declaration.steps[work.step]
+        guard let json = location.lastOutput else { return .lost }
+        do {
+            let value = StepValue(value: try step.decodeOutput(json), json: location.answer?.body ?? json)
+            return .committed(value)
+        } catch {
+            return .unreadable(Self.text(of: error))
+        }
+    }
+
+    /// Reads where the row stands, waiting for a database that is away.
+    func locate() async -> Result<Location?, PostgresError> {
+        let query = engine.statements.locate(context.id)
+        return await engine.patiently { postgres in
+            try await postgres.query(query).first.map(Location.init)
+        }
+    }
+
+    /// Sorts an error that a step or its commit threw.
+    func verdict(on error: any Error) -> Verdict {
+        switch error {
+        case let rejection as Rejection:
+            return .failed(.rejected(rejection), "rejected with status \(rejection.status)")
+        case let transient as TransientError:
+            return .failed(.transient(retryAfter: transient.retryAfter), Self.text(of: transient))
+        case let error as PostgresTransactionError:
+            // A failing guard (1/0), a lost connection, an unknown outcome: the row tells. Anything else at COMMIT is
+            // the transaction's own failure, such as a deferred constraint's.
+            return verdict(on: error.error, mayBeCommitted: true)
+        case let error as PostgresError:
+            return verdict(on: error, mayBeCommitted: false)
+        case let error as WaymarkError where error.code == .tooLarge:
+            return .failed(.hopeless(.outputTooLarge), Self.text(of: error))
+        case is StepTimeout:
+            return .failed(.transient(retryAfter: nil), "the step timed out")
+        case is CancellationError where Task.isCancelled:
+            return .interrupted
+        default:
+            return .failed(.transient(retryAfter: nil), Self.text(of: error))
+        }
+    }
+
+    private func verdict(on error: PostgresError, mayBeCommitted: Bool) -> Verdict {
+        if error.isSerializationConflict { return .conflict(Self.text(of: error)) }
+        if error.code == .cancelled, Task.isCancelled { return .interrupted }
+        let isGuard = mayBeCommitted && error.sqlState == .divisionByZero
+        if isGuard || error.isUnavailable || error.code == .commitOutcomeUnknown { return .uncertain(error) }
+        return .failed(.transient(retryAfter: nil), Self.text(of: error))
+    }
+
+    /// An error as the row keeps it, for operators. The server's detail is left out: it quotes row values.
+    static func text(of error: any Error) -> String {
+        guard let error = error as? PostgresError else {
+            return String("\(type(of: error)): \(error)".prefix(Limits.errorLength))
+        }
+        let state = error.sqlState.map { " \($0)" } ?? ""
+        return String("PostgresError \(error.code)\(state): \(error.message)".prefix(Limits.errorLength))
+    }
+}
+
+extension PostgresError {
+    /// The database cannot be used right now, through no fault of the statement.
+    var isUnavailable: Bool {
+        isConnectionLost || code == .poolTimeout || sqlState?.classCode == "53"
+            || sqlState == SQLState(rawValue: "25P03") || sqlState == SQLState(rawValue: "25006")
+    }
+}

@@ -1,0 +1,105 @@
+public import Hummingbird
+public import Waymark
+public import WaymarkEngine
+
+/// Takes requests over HTTP, after the IETF's Idempotency-Key draft and Stripe's API.
+///
+/// ```swift
+/// let door = FrontDoor(orchestrator) { request in try await users.caller(of: request) }
+/// let router = Router()
+/// door.addRoutes(to: router)                                   // POST /sagas/{name}, GET /health
+/// router.post("rides", saga: BookRide.self, through: door)     // an application's own route
+/// ```
+///
+/// | answer | when |
+/// | --- | --- |
+/// | the route's success status, or the rejection's | the one answer; `Idempotent-Replayed: true` when given before |
+/// | 400 | no key or a malformed one; a body that is not what the saga takes |
+/// | 401 | no caller |
+/// | 404, 413, 415 | no such saga; a body over 1 MiB; neither JSON nor a form |
+/// | 409 with Retry-After | the first request with this key is still being worked on |
+/// | 422 | the key belongs to another request |
+/// | 500 | parked: a person has to look |
+/// | 503 with Retry-After | accepted and not finished: the work goes on; or the database is away |
+public struct FrontDoor<Caller: Principal>: Sendable {
+    /// Bytes of a request's body: four times what a saga's request may be, for forms and spaces.
+    public static var bodyLimit: Int { 1024 * 1024 }
+
+    let orchestrator: Orchestrator
+    let authenticate: @Sendable (Request) async throws -> Caller?
+
+    /// - Parameter authenticate: finds out who is asking; nil is answered with 401.
+    public init(_ orchestrator: Orchestrator, authenticate: @escaping @Sendable (Request) async throws -> Caller?) {
+        self.orchestrator = orchestrator
+        self.authenticate = authenticate
+    }
+
+    /// Adds `POST /sagas/{name}`, whose body is the saga's request as JSON, and `GET /health`.
+    public func addRoutes<Context: RequestContext>(to router: some RouterMethods<Context>) {
+        router.post("sagas/:name") { request, context in
+            await answering(success: .ok) {
+                let name = try context.parameters.require("name")
+                return try await submit(request) { payload, _ in
+                    try orchestrator.prepare(saga: name, try payload.json())
+                }
+            }
+        }
+        router.get("health") { _, _ in
+            await orchestrator.isDatabaseReachable()
+                ? Response.json(.ok, #"{"status":"ok"}"#)
+                : Problem(.unavailable, "The database cannot be reached.", retryAfter: .seconds(1)).response
+        }
+    }
+
+    /// Reads and checks everything a request must have, before anything is written; then has it run.
+    func submit(
+        _ request: Request, _ prepare: (RequestPayload, Caller) throws -> PreparedRequest
+    ) async throws -> Submission {
+        let key = try IdempotencyKey(header: request.headers)
+        guard let caller = try await authenticate(request) else {
+            throw Problem(.unauthorized, "The request does not say on whose behalf it is.")
+        }
+        let payload = try await RequestPayload(request, limit: Self.bodyLimit)
+        return try await orchestrator.submit(try prepare(payload, caller), key: key, scope: caller.scope)
+    }
+
+    /// Turns what came of a request, also an error, into its response.
+    func answering(
+        success: HTTPResponse.Status, _ body: () async throws -> Submission
+    ) async -> Response {
+        do {
+            return try await body().response(success: success)
+        } catch {
+            return Problem(describing: error).response
+        }
+    }
+}
+
+extension RouterMethods {
+    /// Binds a route to a saga: the body, JSON or form, is the saga's request.
+    @discardableResult
+    public func post<S: Saga, Caller: Principal>(
+        _ path: RouterPath, saga: S.Type, through door: FrontDoor<Caller>, status: HTTPResponse.Status = .ok
+    ) -> Self {
+        post(path, saga: saga, through: door, status: status) { (request: S.Request, _) in request }
+    }
+
+    /// Binds a route to a saga whose request is made of the body, JSON or form, and of who is asking.
+    /// - Parameters:
+    ///   - status: the status of the saga's response; 201 suits what creates.
+    ///   - makeRequest: what it throws (a `Rejection` for one) is answered, and nothing is stored.
+    @discardableResult
+    public func post<S: Saga, Caller: Principal, Fields: Decodable>(
+        _ path: RouterPath, saga: S.Type, through door: FrontDoor<Caller>, status: HTTPResponse.Status = .ok,
+        _ makeRequest: @escaping @Sendable (Fields, Caller) throws -> S.Request
+    ) -> Self {
+        post(path) { request, _ in
+            await door.answering(success: status) {
+                try await door.submit(request) { payload, caller in
+                    let fields = try payload.decode(Fields.self)
+                    return try door.orchestrator.prepare(saga, try makeRequest(fields, caller))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import HTTPTypes
+import Hummingbird
+import Waymark
+import WaymarkEngine
+
+extension Submission {
+    /// What a client is told.
+    func response(success: HTTPResponse.Status) -> Response {
+        switch self {
+        case .answered(let answer, let replayed):
+            var response: Response
+            if let rejection = answer.rejection {
+                response = .problem(HTTPResponse.Status(code: rejection.status), rejection.body)
+            } else {
+                response = .json(success, answer.body)
+            }
+            if replayed { response.headers[.idempotentReplayed] = "true" }
+            return response
+        case .mismatch(.saga):
+            return Problem(.keyReused, "The key was used for another operation.", field: IdempotencyKey.field).response
+        case .mismatch(.request):
+            return Problem(
+                .keyReused, "The key was used for the same operation with another request.",
+                field: IdempotencyKey.field
+            ).response
+        case .inProgress(let progress) where progress.cause == .running:
+            return Problem(
+                .inProgress, "The first request with this key is still being worked on.",
+                retryAfter: progress.retryAfter
+            ).response
+        case .inProgress(let progress):
+            return Problem(
+                .unfinished, "The request is accepted and goes on by itself; ask again with the same key.",
+                retryAfter: progress.retryAfter
+            ).response
+        case .parked(let reason):
+            return Problem(.parked, "The request is accepted and waits for a person (\(reason.rawValue)).").response
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// `true` on an answer that was given before: Stripe's header.
+    static let idempotentReplayed = constant("Idempotent-Replayed")
+    /// The client's name of the operation: draft-ietf-httpapi-idempotency-key-header.
+    static let idempotencyKey = constant("Idempotency-Key")
+
+    private static func constant(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a field name") }
+        return name
+    }
+}
+
+extension Response {
+    static func json(_ status: HTTPResponse.Status, _ body: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: body)))
+    }
+
+    static func problem(_ status: HTTPResponse.Status, _ body: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/problem+json"],
+            body: .init(byteBuffer: ByteBuffer(string: body)))
+    }
+}

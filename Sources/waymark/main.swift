@@ -1,0 +1,4 @@
+import RocketRides
+import WaymarkCommand
+
+await WaymarkTool<RocketRidesApplication>.start()

@@ -1,0 +1,73 @@
+import Configuration
+import Foundation
+import HTTPTypes
+import Hummingbird
+import PostgresPQ
+import Waymark
+import WaymarkCommand
+import WaymarkHTTP
+
+/// An application made for being stopped in the middle: it waits at gates that tests hold closed.
+struct FixtureApplication: SagaApplication {
+    init(settings: ConfigReader) {}
+
+    var sagas: [any Saga] { [PassGate()] }
+
+    var schema: String? {
+        """
+        CREATE SCHEMA IF NOT EXISTS crash;
+        CREATE TABLE IF NOT EXISTS crash.effects (key_id uuid NOT NULL, step text NOT NULL, pid integer NOT NULL);
+        CREATE TABLE IF NOT EXISTS crash.gates (name text PRIMARY KEY);
+        INSERT INTO crash.gates VALUES ('phase'), ('call') ON CONFLICT DO NOTHING;
+        """
+    }
+
+    func addRoutes(to router: Router<BasicRequestContext>, _ server: SagaServer) {
+        let door = FrontDoor(server.orchestrator) { request in
+            try request.headers[.authorization].map { Caller(scope: try Scope($0)) }
+        }
+        door.addRoutes(to: router)
+    }
+
+    private struct Caller: Principal {
+        let scope: Scope
+    }
+}
+
+struct Passage: Codable, Sendable {
+    let name: String
+}
+
+/// Three phases; the one in the middle leaves its effect and then waits at a gate, with its transaction open.
+struct PassGate: Saga {
+    static let name = "pass-gate"
+
+    var body: some Step<Passage, Passage> {
+        AtomicPhase("arrived", arrive)
+        AtomicPhase("passed", pass)
+            .timeout(.seconds(60))
+        AtomicPhase("left", leave)
+    }
+
+    func arrive(_ passage: Passage, _ tx: Transaction) async throws -> Passage {
+        try await leaveTrace("arrived", tx)
+        return passage
+    }
+
+    func pass(_ passage: Passage, _ tx: Transaction) async throws -> Passage {
+        try await leaveTrace("passed", tx)
+        // Share locks do not exclude each other: only the test that holds the gate for itself keeps us waiting.
+        _ = try await tx.query("SELECT name FROM crash.gates WHERE name = 'phase' FOR SHARE")
+        return passage
+    }
+
+    func leave(_ passage: Passage, _ tx: Transaction) async throws -> Passage {
+        try await leaveTrace("left", tx)
+        return passage
+    }
+
+    private func leaveTrace(_ step: String, _ tx: Transaction) async throws {
+        let pid = Int(ProcessInfo.processInfo.processIdentifier)
+        try await tx.execute("INSERT INTO crash.effects VALUES (\(tx.key.id), \(step), \(pid))")
+    }
+}

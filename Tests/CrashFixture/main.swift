@@ -1,0 +1,3 @@
+import WaymarkCommand
+
+await WaymarkTool<FixtureApplication>.start()

@@ -1,0 +1,38 @@
+import Foundation
+import PostgresPQ
+import Subprocess
+import Testing
+import WaymarkTesting
+
+/// How processes end, for supervisors and scripts.
+@Suite struct ExitTests {
+    @Test func sixtyNineWhenTheDatabaseCannotBeReached() async throws {
+        let ended = try await Self.end(["completionist"], database: "host=127.0.0.1 port=1 connect_timeout=1")
+        #expect(ended.status == .exited(69))
+        #expect(ended.log.contains("cannot be reached"))
+    }
+
+    @Test func seventyEightWhenTheSchemaIsNotThere() async throws {
+        try await TestDatabase.with(script: "DROP SCHEMA waymark CASCADE") { database in
+            let ended = try await Self.end(["completionist"], database: database.url)
+            #expect(ended.status == .exited(78))
+            #expect(ended.log.contains("waymark migrate"))
+        }
+    }
+
+    @Test func sixtyFourForWrongUsage() async throws {
+        for arguments in [["frobnicate"], ["completionist", "--concurrency", "0"], ["keys", "show"]] {
+            #expect(try await Self.end(arguments, database: "host=nowhere").status == .exited(64))
+        }
+    }
+
+    /// Waits until the process has ended by itself.
+    private static func end(
+        _ arguments: [String], database: String
+    ) async throws -> (status: TerminationStatus, log: String) {
+        let ended = try await TestProcess.with("crash-fixture", arguments, database: database) { process in
+            try await process.ended()
+        }
+        return (ended.status, ended.log)
+    }
+}

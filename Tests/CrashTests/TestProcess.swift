@@ -1,0 +1,82 @@
+import Foundation
+import Subprocess
+import WaymarkTesting
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// One of this package's executables as a real process, for as long as a test needs it.
+struct TestProcess: Sendable {
+    let pid: Int32
+    private let folder: URL
+
+    /// Runs `executable` for the length of `body`, then asks it to stop with SIGTERM (unless it is gone).
+    /// - Parameter database: what it gets as `WAYMARK_DATABASE_URL`.
+    /// - Returns: what `body` returned, how the process ended, and all it wrote.
+    static func with<Result: Sendable>(
+        _ executable: String, _ arguments: [String], database: String, environment: [Environment.Key: String?] = [:],
+        _ body: (TestProcess) async throws -> Result
+    ) async throws -> (result: Result, status: TerminationStatus, log: String) {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "waymark-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let log = folder.appending(path: "log")
+        let output = try FileDescriptor.open(
+            FilePath(log.path), .writeOnly, options: [.create, .append], permissions: .ownerReadWrite)
+        let ended = try await Subprocess.run(
+            .path(FilePath(try path(of: executable))),
+            arguments: Arguments(arguments.map { $0.replacing("{folder}", with: folder.path) }),
+            environment: .inherit.updating(environment.merging(["WAYMARK_DATABASE_URL": database]) { $1 }),
+            input: .none, output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .combinedWithOutput
+        ) { execution in
+            do {
+                let process = TestProcess(pid: execution.processIdentifier.value, folder: folder)
+                let result = try await body(process)
+                try? execution.send(signal: .terminate)
+                return result
+            } catch {
+                try? execution.send(signal: .kill)
+                throw error
+            }
+        }
+        return (ended.closureResult, ended.terminationStatus, (try? String(contentsOf: log, encoding: .utf8)) ?? "")
+    }
+
+    /// The arguments that make a server choose its port and write it down.
+    static let anyPort = ["--port", "0", "--port-file", "{folder}/port"]
+
+    /// The port it listens on, once it does.
+    func port() async throws -> Int {
+        try await eventually("the process listens") {
+            let text = try? String(contentsOf: folder.appending(path: "port"), encoding: .utf8)
+            return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        }
+    }
+
+    var log: String { (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? "" }
+
+    /// Waits until it has ended by itself: a process that is dead and not yet waited for is a zombie, state Z in its stat.
+    func ended() async throws {
+        try await eventually("the process ends") {
+            guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
+            return stat.split(separator: ")").last?.split(separator: " ").first == "Z"
+        }
+    }
+
+    func send(_ signal: Int32) { kill(pid, signal) }
+
+    /// The executable that was built along with the tests: beside their bundle, or above it.
+    private static func path(of executable: String) throws -> String {
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        for _ in 0..<5 {
+            let path = folder.appending(path: executable).path
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue { return path }
+            folder.deleteLastPathComponent()
+        }
+        throw ConditionNotMet(description: "no \(executable) beside \(CommandLine.arguments[0])")
+    }
+}

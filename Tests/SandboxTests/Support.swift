@@ -1,0 +1,162 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Subprocess
+import Testing
+
+@testable import sandbox
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// A service over a fresh ledger, without HTTP.
+func makeService(
+    _ rates: Rates = Rates(),
+    seed: UInt64 = 42,
+    path: String = temporaryPath()
+) throws -> SandboxService {
+    SandboxService(ledger: try Ledger(path: path), seed: seed, rates: rates)
+}
+
+/// A name that nothing has yet, in a folder that goes with this process.
+func temporaryPath() -> String { "\(temporaryFolder)/\(UUID().uuidString)" }
+
+private let temporaryFolder: String = {
+    let path = NSTemporaryDirectory() + "sandbox-tests-\(getpid())"
+    // The tests that need it fail where it cannot be made.
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    atexit { try? FileManager.default.removeItem(atPath: temporaryFolder) }
+    return path
+}()
+
+/// A charge's parameters.
+func form(_ changes: [String: String] = [:]) -> [String: String] {
+    ["amount": "2000", "currency": "usd", "customer": "cus_1", "description": "ride 1"]
+        .merging(changes) { $1 }
+}
+
+extension SandboxService.Outcome {
+    /// The answer, of one that was not dropped.
+    var reply: Reply? {
+        guard case .reply(let reply) = self else { return nil }
+        return reply
+    }
+}
+
+/// The sandbox as its own process.
+struct RunningSandbox: Sendable {
+    let port: Int
+    let pid: Int32
+
+    struct Answer: Sendable {
+        let status: Int
+        let body: String
+        let isReplayed: Bool
+
+        func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(type, from: Data(body.utf8))
+        }
+    }
+
+    /// Runs the real executable for the length of `body`, then ends it with `signal`.
+    ///
+    /// - Returns: How it ended.
+    @discardableResult
+    static func run(
+        ledger: String,
+        _ arguments: [String] = [],
+        endWith signal: Signal = .terminate,
+        _ body: (RunningSandbox) async throws -> Void
+    ) async throws -> TerminationStatus {
+        let portFile = temporaryPath()
+        defer { try? FileManager.default.removeItem(atPath: portFile) }
+        let all = ["--port", "0", "--ledger", ledger, "--port-file", portFile] + arguments
+        let result = try await Subprocess.run(
+            .path(FilePath(try executable())),
+            arguments: Arguments(all),
+            input: .none,
+            output: .discarded,
+            error: .discarded
+        ) { execution in
+            do {
+                var port: Int?
+                try await eventually("the sandbox listens") {
+                    port = (try? String(contentsOfFile: portFile, encoding: .utf8)).flatMap {
+                        Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+                    }
+                    return port != nil
+                }
+                let pid = execution.processIdentifier.value
+                try await body(RunningSandbox(port: try #require(port), pid: pid))
+                try? execution.send(signal: signal)
+            } catch {
+                try? execution.send(signal: .kill)
+                throw error
+            }
+        }
+        return result.terminationStatus
+    }
+
+    /// The executable that was built along with the tests: beside their bundle, or above it.
+    private static func executable() throws -> String {
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        for _ in 0..<5 {
+            let path = folder.appendingPathComponent("sandbox").path
+            var isFolder: ObjCBool = false
+            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            if exists, !isFolder.boolValue { return path }
+            folder.deleteLastPathComponent()
+        }
+        throw LedgerError(description: "no sandbox beside \(CommandLine.arguments[0])")
+    }
+
+    /// Posts and reads the whole answer.
+    func post(
+        _ path: String,
+        body: String,
+        key: String? = nil,
+        token: String? = "sk_test"
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = .POST
+        if let key { request.headers.add(name: "Idempotency-Key", value: key) }
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        request.body = .bytes(ByteBuffer(string: body))
+        return try await send(request)
+    }
+
+    func get(_ path: String) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.headers.add(name: "Authorization", value: "Bearer sk_test")
+        return try await send(request)
+    }
+
+    func summary() async throws -> LedgerSummary {
+        try await get("/ledger").decode(LedgerSummary.self)
+    }
+
+    private func send(_ request: HTTPClientRequest) async throws -> Answer {
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let body = try await response.body.collect(upTo: 1 << 20)
+        return Answer(
+            status: Int(response.status.code),
+            body: String(buffer: body),
+            isReplayed: response.headers.first(name: "Idempotent-Replayed") == "true"
+        )
+    }
+}
+
+/// Waits until `condition` holds, at most half a minute.
+func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, what)
+        try await Task.sleep(for: .milliseconds(10))
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import Logging
+import PostgresPQ
+import ServiceLifecycle
+import Testing
+import Waymark
+import WaymarkEngine
+import WaymarkTesting
+
+/// Holders that die, sleep or lose their connection, and those who go on.
+@Suite struct RecoveryTests {
+    @Test func theCompletionistFinishesWhatAHolderLeft() async throws {
+        try await Harness.with { harness in
+            // A holder that is stuck in its call, and whose lease has lapsed, is as good as dead.
+            let release = harness.script.hold("charged")
+            async let stuck = harness.order("k1")
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            try await harness.lapse()
+            let other = Script()
+            #expect(try await harness.another(other).completionist().runOnce().finished == 1)
+            release()
+            let outcome = try await stuck
+            #expect(outcome.response != nil, "whoever asked gets the answer that another runner committed")
+            #expect(outcome.isReplay)
+            #expect(harness.script.calls(of: "charged") == other.calls(of: "charged"), "the same call to the other side")
+            #expect(try await harness.effects() == ["confirmed", "reserved"])
+            #expect(try await harness.row("k1", "fence", as: (Int).self) == 2)
+        }
+    }
+
+    @Test func aZombiesPhaseLeavesNoTrace() async throws {
+        try await Harness.with { harness in
+            let release = harness.script.hold("confirmed")
+            let zombie = Task { try await harness.order("k1") }
+            try await eventually("the zombie is in its phase") { harness.script.calls(of: "confirmed").count == 1 }
+            // The key goes to another process, which finishes it while the zombie's transaction is still open.
+            try await harness.lapse()
+            let other = try harness.another(Script())
+            #expect(try await other.completionist().runOnce().finished == 1)
+            release()
+            let outcome = try await zombie.value
+            #expect(outcome.response?.item == "book", "whoever asked gets the answer that is committed")
+            #expect(outcome.isReplay)
+            #expect(try await harness.effects() == ["confirmed", "reserved"])
+            let jobs = try await harness.database.client.query("SELECT count(*) FROM waymark.jobs").decode(Int.self)
+            #expect(jobs == [2])
+        }
+    }
+
+    @Test func aLostLeaseCancelsWhatRuns() async throws {
+        try await Harness.with(lease: .milliseconds(300)) { harness in
+            let release = harness.script.hold("charged")
+            let service = Task { try await harness.orchestrator.run() }
+            defer { service.cancel() }
+            let call = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            try await harness.database.client.execute(
+                """
+                UPDATE waymark.keys SET fence = fence + 1, lease_until = now() + interval '1 hour',
+                    run_at = now() + interval '1 hour'
+                """)
+            // Nobody releases the call: it ends because the renewal found the fence moved.
+            let outcome = try await call.value
+            #expect(outcome.progress != nil)
+            release()
+        }
+    }
+
+    @Test func aLeaseIsRenewedWhileACallRuns() async throws {
+        try await Harness.with(lease: .seconds(2)) { harness in
+            let release = harness.script.hold("charged")
+            let service = Task { try await harness.orchestrator.run() }
+            defer { service.cancel() }
+            let call = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            let (locked) = try await harness.row("k1", "locked_at", as: (Date).self)
+            try await eventually("the lease outlives its first length twice") {
+                try await harness.row("k1", "lease_until", as: (Date).self) > locked.addingTimeInterval(4)
+            }
+            #expect(try await harness.another().completionist().runOnce().claimed == 0)
+            release()
+            #expect(try await call.value.response != nil)
+            #expect(try await harness.row("k1", "fence", as: (Int).self) == 1)
+        }
+    }
+
+    @Test func aStopHandsBackWithoutBurningAnAttempt() async throws {
+        try await Harness.with { harness in
+            let release = harness.script.hold("charged")
+            let group = ServiceGroup(services: [harness.orchestrator], logger: .init(label: "test"))
+            let service = Task { try await group.run() }
+            let call = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            await group.triggerGracefulShutdown()
+            try await eventually("nothing new is taken") {
+                do {
+                    _ = try await harness.orchestrator.run(
+                        Notify.self, key: IdempotencyKey("n1"), scope: harness.scope, request: Order(item: "pen"))
+                    return false
+                } catch let error as WaymarkError {
+                    return error.code == .stopping
+                }
+            }
+            release()
+            try await service.value
+            #expect(try await call.value.progress?.cause == .waiting)
+            let (point, attempts, holder) = try await harness.row(
+                "k1", "recovery_point, attempts, locked_by", as: (String, Int, String?).self)
+            #expect(point == "charged", "the step at hand was finished")
+            #expect(attempts == 0)
+            #expect(holder == nil)
+            // The last of the other requests may have been handed back too.
+            let round = try await harness.another().completionist().runOnce()
+            #expect(round.finished == round.claimed, "\(round)")
+            #expect(try await harness.row("k1", "done", as: (Bool).self))
+        }
+    }
+
+    @Test func leavesAloneWhatItDoesNotKnow() async throws {
+        try await Harness.with { harness in
+            harness.script.fail("charged", with: TransientError("busy", retryAfter: .seconds(300)))
+            _ = try await harness.order("k1")
+            try await harness.database.client.execute("UPDATE waymark.keys SET recovery_point = 'from_the_future'")
+            try await harness.lapse()
+            #expect(try await harness.completionist().runOnce().claimed == 0)
+            #expect(try await harness.order("k1").progress?.recoveryPoint == "from_the_future")
+            #expect(try await harness.row("k1", "fence", as: (Int).self) == 1)
+        }
+    }
+
+    @Test func parksWhatItCannotRead() async throws {
+        try await Harness.with { harness in
+            harness.script.fail("charged", with: TransientError("busy", retryAfter: .seconds(300)))
+            _ = try await harness.order("k1")
+            try await harness.database.client.execute(
+                "UPDATE waymark.keys SET journal = jsonb_set(journal, '{0,output}', '{\"changed\": true}')")
+            try await harness.lapse()
+            #expect(try await harness.completionist().runOnce().parked == 1)
+            #expect(try await harness.order("k1").parkedReason == .unreadableState)
+        }
+    }
+}

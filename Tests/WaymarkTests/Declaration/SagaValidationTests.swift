@@ -1,0 +1,121 @@
+import Testing
+import Waymark
+
+/// Every problem a declaration can have, word for word: it is all that an author gets to see.
+@Suite struct SagaValidationTests {
+    private func problems(_ steps: [any ConfigurableStep<Int, Int>]) throws -> [String] {
+        try problems(Assembled(steps))
+    }
+
+    private func problems(_ saga: some Saga) throws -> [String] {
+        let error = #expect(throws: SagaDeclarationError.self) { try SagaDeclaration(saga) }
+        return try #require(error).problems
+    }
+
+    @Test(arguments: ["", "Book", "book ride", "bücher", "a:undone", "a.b", String(repeating: "n", count: 81)])
+    func stepNames(name: String) throws {
+        #expect(
+            try problems([phase("a"), phase(name)])
+                == ["step '\(name)': a recovery point is 1 to 80 characters of a-z, 0-9, _ and -"])
+    }
+
+    @Test(arguments: ["started", "finished"])
+    func reservedNames(name: String) throws {
+        #expect(
+            try problems([phase(name)])
+                == ["step '\(name)': the recovery points 'started' and 'finished' are reserved"])
+    }
+
+    @Test(arguments: ["a", "0", "-", "_", "a-b_9", String(repeating: "n", count: 80)])
+    func goodNames(name: String) throws {
+        #expect(try SagaDeclaration(Assembled([phase(name)])).steps[0].name == name)
+    }
+
+    @Test func sagaNamesAndVersions() throws {
+        struct Misnamed: Saga {
+            static let name = "Book Ride"
+            static let version = 0
+            var body: some Step<Int, Int> { phase("a") }
+        }
+        #expect(
+            try problems(Misnamed()) == [
+                "the saga's name 'Book Ride' is not 1 to 80 characters of a-z, 0-9, _ and -",
+                "the saga's version is 0; it counts from 1",
+            ])
+    }
+
+    @Test func repeatedPoints() throws {
+        let repeated = "step 'a': another step has the same recovery point"
+        #expect(try problems([phase("a"), call("a"), phase("b"), phase("a")]) == [repeated, repeated])
+    }
+
+    @Test func tooManySteps() throws {
+        let steps = (1...101).map { phase("s\($0)") }
+        #expect(try problems(steps) == ["it has 101 steps; the limit is 100"])
+    }
+
+    @Test func noSteps() throws {
+        #expect(try problems([]) == ["it has no steps"])
+    }
+
+    @Test func aCompensationThatCouldNeverRun() throws {
+        let expected = "step 'b': the last step is never undone; its compensation would never run"
+        #expect(try problems([phase("a").undonePhase(), phase("b").undonePhase()]) == [expected])
+    }
+
+    @Test(arguments: [Duration.zero, .seconds(-1)])
+    func timeouts(timeout: Duration) throws {
+        let expected = "its timeout is \(timeout); it must be positive"
+        #expect(
+            try problems([phase("a").undonePhase(timeout: timeout), phase("b").timeout(timeout)])
+                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"])
+    }
+
+    @Test(arguments: [0, -1])
+    func attempts(attempts: Int) throws {
+        let policy = RetryPolicy.exponential(attempts: attempts)
+        let expected = "it allows \(attempts) attempts; at least 1 is needed"
+        #expect(
+            try problems([phase("a").undonePhase(retry: policy), phase("b").retry(policy)])
+                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"])
+    }
+
+    @Test func delays() throws {
+        let steps: [any ConfigurableStep<Int, Int>] = [
+            phase("a").retry(.exponential(base: .seconds(2), cap: .seconds(1))),
+            phase("b").retry(.fixed(attempts: 2, every: .seconds(-1))),
+        ]
+        #expect(
+            try problems(steps) == [
+                "step 'a': its retry delays run from 2.0 seconds to 1.0 seconds",
+                "step 'b': its retry delays run from -1.0 seconds to -1.0 seconds",
+            ])
+    }
+
+    @Test func horizons() throws {
+        let keyed = Idempotence.keyed(horizon: .seconds(20))
+        let expected = "its horizon of 20.0 seconds is not longer than its timeout of 20.0 seconds"
+        #expect(
+            try problems([
+                call("a", keyed).timeout(.seconds(20)),
+                call("b", keyed).timeout(.seconds(19)).undoneCall(keyed, timeout: .seconds(20)),
+                phase("c"),
+            ]) == ["step 'a': \(expected)", "compensation of step 'b': \(expected)"])
+    }
+
+    @Test func allProblemsAreToldAtOnce() throws {
+        let error = #expect(throws: SagaDeclarationError.self) {
+            try SagaDeclaration(
+                Assembled([phase("A"), call("started"), phase("b").retry(.exponential(attempts: 0)), phase("b")]))
+        }
+        #expect(
+            error?.description == """
+                saga 'assembled' cannot run as declared: \
+                step 'A': a recovery point is 1 to 80 characters of a-z, 0-9, _ and -; \
+                step 'started': the recovery points 'started' and 'finished' are reserved; \
+                step 'b': it allows 0 attempts; at least 1 is needed; \
+                step 'b': another step has the same recovery point
+                """)
+        #expect(error?.saga == "assembled")
+    }
+}

@@ -1,0 +1,9 @@
+/// The numbered SQL files of this folder, in order, built into the binary.
+///
+/// A file that has been released is never edited: its checksum is recorded where it was applied.
+package enum Migrations {
+    /// Each file's name and its bytes.
+    package static let files: [(name: String, bytes: [UInt8])] = [
+        ("0001_keys_and_jobs.sql", PackageResources._001_keys_and_jobs_sql)
+    ]
+}

@@ -90,7 +90,10 @@ let package = Package(
         ),
         .target(
             name: "WaymarkTesting",
-            dependencies: ["PostgresPQ", "PrivatePostgres", "Waymark", "WaymarkEngine", logging, nioCore, nioPosix],
+            dependencies: [
+                "PostgresPQ", "PrivatePostgres", "Waymark", "WaymarkEngine", logging, nioCore, nioPosix, subprocess,
+                systemPackage,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -109,7 +112,8 @@ let package = Package(
         .target(
             name: "RocketRides",
             dependencies: [
-                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP", asyncHTTPClient, configuration,
+                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP", asyncHTTPClient,
+                configuration,
                 httpTypes, hummingbird, nioCore, nioHTTP1,
             ],
             path: "Sagas/RocketRides",
@@ -181,8 +185,21 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             dependencies: [
-                "PostgresPQ", "WaymarkTesting", "crash-fixture", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1,
+                "PostgresPQ", "WaymarkTesting", "crash-fixture", "sandbox", "waymark", asyncHTTPClient, nioCore,
+                nioHTTP1,
                 subprocess, systemPackage,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WaymarkCommandTests",
+            dependencies: ["PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "waymark", subprocess],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RocketRidesTests",
+            dependencies: [
+                "PostgresPQ", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1, subprocess,
             ],
             swiftSettings: settings
         ),

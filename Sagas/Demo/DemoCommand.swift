@@ -73,6 +73,7 @@ struct DemoCommand: AsyncParsableCommand {
         }
     }
 
+    /// Says what is wrong.
     private static func complain(_ problems: [String], on screen: Screen) {
         for problem in problems.prefix(problemLimit) { screen.complain(problem) }
         let hidden = problems.count - problemLimit

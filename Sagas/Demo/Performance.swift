@@ -11,6 +11,7 @@ struct Performance: Sendable {
     /// How long the rides are spread over: long enough for eight kills, longer for many rides.
     private var window: Duration { .seconds(max(17, Double(rides) / 40)) }
 
+    /// Gives it all, and says how it went. Stops every process but PostgreSQL.
     func run() async throws -> Verdict {
         let started = ContinuousClock.now
         screen.say("starting PostgreSQL, the sandbox, 2 orchestrators, completionist, reaper and drain")
@@ -55,6 +56,7 @@ struct Performance: Sendable {
         }
     }
 
+    /// For the progress bar.
     private static func progress(_ tally: Tally, _ chaos: Chaos) -> Screen.Progress {
         let (counts, record) = (tally.snapshot, chaos.record)
         return Screen.Progress(

@@ -65,8 +65,11 @@ struct StripeGateway: PaymentGateway {
         // The step's own timeout cancels the task; this one only bounds a call made without one.
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: Self.answerLimit)
-        if response.status.code >= 400, let retryAfter = response.headers.first(name: "Retry-After").flatMap(Double.init) {
-            throw TransientError("the payment service answered \(response.status.code)", retryAfter: .seconds(retryAfter))
+        if response.status.code >= 400,
+            let retryAfter = response.headers.first(name: "Retry-After").flatMap(Double.init)
+        {
+            throw TransientError(
+                "the payment service answered \(response.status.code)", retryAfter: .seconds(retryAfter))
         }
         return (response.status, Data(body.readableBytesView))
     }

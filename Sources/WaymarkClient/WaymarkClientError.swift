@@ -22,7 +22,7 @@ public struct WaymarkClientError: Error, Sendable, CustomStringConvertible {
     public let key: String
     /// How often the request was sent.
     public let attempts: Int
-    /// The last attempt's status, where one was answered.
+    /// The status of the last attempt that was answered.
     public let lastStatus: Int?
     /// Where in this module's source the error was made.
     public let file: String

@@ -65,7 +65,7 @@ public func withPostgres<Result: Sendable>(
     let client = PostgresClient(configuration: configuration)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         defer { group.cancelAll() }
-        group.addTask { await client.run() }
+        group.addTask { try await client.run() }
         return try await body(client)
     }
 }

@@ -6,6 +6,23 @@ import WaymarkTesting
 
 /// How processes end, for supervisors and scripts.
 @Suite struct ExitTests {
+    @Test(arguments: [
+        ["orchestrator", "--port", "0"], ["completionist"], ["reaper"], ["drain"], ["dev", "--port", "0"],
+    ])
+    func zeroAfterSIGTERM(arguments: [String]) async throws {
+        try await TestDatabase.with { database in
+            let ended = try await TestProcess.with(
+                "crash-fixture", arguments + ["--log-level", "debug", "--log-format", "json"], database: database.url
+            ) { process in
+                // Before its services start the process handles signals as every program does: it just ends.
+                try await eventually("its services run") { process.log.contains(#""Starting service""#) }
+            }
+            #expect(ended.status == .exited(0), "\(ended.log)")
+            let last = try #require(ended.log.split(separator: "\n").last)
+            #expect(last.contains(#""message":"stopped""#))
+        }
+    }
+
     @Test func sixtyNineWhenTheDatabaseCannotBeReached() async throws {
         let ended = try await Self.end(["completionist"], database: "host=127.0.0.1 port=1 connect_timeout=1")
         #expect(ended.status == .exited(69))
@@ -29,10 +46,7 @@ import WaymarkTesting
     /// Waits until the process has ended by itself.
     private static func end(
         _ arguments: [String], database: String
-    ) async throws -> (status: TerminationStatus, log: String) {
-        let ended = try await TestProcess.with("crash-fixture", arguments, database: database) { process in
-            try await process.ended()
-        }
-        return (ended.status, ended.log)
+    ) async throws -> TestProcess.Ended<Void> {
+        try await TestProcess.with("crash-fixture", arguments, database: database) { try await $0.ended() }
     }
 }

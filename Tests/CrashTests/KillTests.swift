@@ -44,21 +44,19 @@ import WaymarkTesting
         init(database: TestDatabase, sandboxPort: Int) async throws {
             self.database = database
             self.sandboxPort = sandboxPort
-            let migrated = try await TestProcess.with("waymark", ["migrate"], database: database.url) { _ in
-                try await eventually("the tables are there") {
-                    (try? await database.client.query("SELECT FROM rocket_rides.users")) != nil
-                }
+            let migrated = try await TestProcess.with("waymark", ["migrate"], database: database.url) {
+                try await $0.ended()
             }
-            #expect(migrated.log == "up to date\n" || migrated.log.isEmpty)
+            #expect(migrated.log == "up to date\n")
         }
 
         func orchestrator<Result: Sendable>(
             _ body: (TestProcess) async throws -> Result
-        ) async throws -> (result: Result, status: TerminationStatus, log: String) {
+        ) async throws -> TestProcess.Ended<Result> {
             let base = "http://127.0.0.1:\(sandboxPort)"
             return try await TestProcess.with(
                 "waymark", ["orchestrator", "--lease-seconds", "1"] + TestProcess.anyPort, database: database.url,
-                environment: ["STRIPE_API_BASE": base, "STRIPE_API_KEY": "sk_test", "MAIL_API_BASE": base], body)
+                settings: ["STRIPE_API_BASE": base, "STRIPE_API_KEY": "sk_test", "MAIL_API_BASE": base], body)
         }
 
         func recoveryPoint() async throws -> String? {

@@ -11,10 +11,8 @@ import WaymarkTesting
 @Suite struct ZombieTests {
     @Test func itsPhaseLeavesNoTrace() async throws {
         try await TestDatabase.with { database in
-            _ = try await TestProcess.with("crash-fixture", ["migrate"], database: database.url) { _ in
-                try await eventually("the tables are there") {
-                    (try? await database.client.query("SELECT FROM crash.gates")) != nil
-                }
+            _ = try await TestProcess.with("crash-fixture", ["migrate"], database: database.url) {
+                try await $0.ended()
             }
             let zombie = try await TestProcess.with(
                 "crash-fixture", ["orchestrator", "--lease-seconds", "1"] + TestProcess.anyPort, database: database.url

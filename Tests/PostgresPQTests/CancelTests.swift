@@ -107,14 +107,18 @@ import Testing
         try await withTestConnection { connection in
             try await connection.execute("CREATE TEMP TABLE marks (n int8)")
             try await withTestConnection { observer in
-                let slow = "SELECT pg_sleep(0.3)"
+                let blocked = "SELECT pg_advisory_xact_lock(78)"
+                try await observer.execute("SELECT pg_advisory_lock(78)")
                 let task = Task {
                     try await connection.withTransaction { transaction in
                         try await transaction.execute("INSERT INTO marks VALUES (1)")
-                    } closing: { _ in [PostgresQuery(unsafeSQL: slow)] }
+                    } closing: { _ in
+                        [PostgresQuery(unsafeSQL: blocked)]
+                    }
                 }
-                try await eventually { try await observer.isRunning(connection, slow) }
+                try await eventually { try await observer.isRunning(connection, blocked) }
                 task.cancel()
+                try await observer.execute("SELECT pg_advisory_unlock(78)")
                 _ = try await task.value
                 let count = try await connection.query("SELECT count(*) FROM marks").decode(Int.self)
                 #expect(count == [1])

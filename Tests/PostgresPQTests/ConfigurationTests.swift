@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct ConfigurationTests {
     @Test func descriptionHidesThePassword() throws {
-        for text in ["postgresql://me:hunter2@example.org:5433/rides?sslmode=require", "user=me password=hunter2 dbname=rides"] {
+        for text in [
+            "postgresql://me:hunter2@example.org:5433/rides?sslmode=require", "user=me password=hunter2 dbname=rides",
+        ] {
             let configuration = try PostgresConfiguration(text)
             var dumped = ""
             dump(configuration, to: &dumped)

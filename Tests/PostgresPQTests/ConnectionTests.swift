@@ -48,7 +48,9 @@ import Testing
         let results = try await connection.pipeline(inserts)
         #expect(results.count == 100 && proxy.clientWrites == before + 1)
         let failure = await postgresError {
-            _ = try await connection.pipeline(["INSERT INTO marks VALUES (500)", "SELECT 1/0", "INSERT INTO marks VALUES (501)"])
+            _ = try await connection.pipeline([
+                "INSERT INTO marks VALUES (500)", "SELECT 1/0", "INSERT INTO marks VALUES (501)",
+            ])
         }
         #expect(failure?.sqlState == .divisionByZero && failure?.sql == "SELECT 1/0")
         let count = try await connection.query("SELECT count(*) FROM marks").decode(Int.self)
@@ -64,9 +66,14 @@ import Testing
         let before = proxy.clientWrites
         try await connection.withTransaction(opening: ["SELECT 1", "SELECT 2"]) { transaction in
             try await transaction.execute("SELECT 3")
-        } closing: { _ in ["SELECT 4"] }
+        } closing: { _ in
+            ["SELECT 4"]
+        }
         #expect(proxy.clientWrites == before + 2)
-        try await connection.withTransaction(opening: ["SELECT 1"]) { _ in } closing: { _ in ["SELECT 4"] }
+        try await connection.withTransaction(opening: ["SELECT 1"]) { _ in
+        } closing: { _ in
+            ["SELECT 4"]
+        }
         #expect(proxy.clientWrites == before + 3)
         await connection.close()
     }
@@ -75,7 +82,8 @@ import Testing
         try await withTestConnection { connection in
             try await connection.execute("CREATE TEMP TABLE marks (n int8 UNIQUE)")
             let results = try await connection.pipelineEach([
-                "INSERT INTO marks VALUES (1)", "INSERT INTO marks VALUES (1)", "SELECT 1/0", "INSERT INTO marks VALUES (2)",
+                "INSERT INTO marks VALUES (1)", "INSERT INTO marks VALUES (1)", "SELECT 1/0",
+                "INSERT INTO marks VALUES (2)",
             ])
             let states = results.map { result in
                 if case .failure(let error) = result { error.sqlState } else { nil as SQLState? }
@@ -131,12 +139,18 @@ import Testing
 
     @Test func closingAnswersWhatWasAccepted() async throws {
         try await withTestConnection { connection in
-            async let slow = connection.query("SELECT 7 FROM pg_sleep(0.2)").decode(Int.self)
-            async let queued = connection.query("SELECT 8").decode(Int.self)
-            try await eventually { await connection.jobs.count == 2 }
-            await connection.close()
-            let values = try await slow + queued
-            #expect(values == [7, 8] && connection.isClosed)
+            try await withTestConnection { holder in
+                try await holder.execute("SELECT pg_advisory_lock(77)")
+                async let slow = connection.query("SELECT 7 FROM pg_advisory_lock(77)").decode(Int.self)
+                async let queued = connection.query("SELECT 8").decode(Int.self)
+                try await eventually { await connection.jobs.count == 2 }
+                async let closed: Void = connection.close()
+                try await eventually { connection.isClosed }
+                try await holder.execute("SELECT pg_advisory_unlock(77)")
+                let values = try await (slow, queued)
+                #expect(values.0 == [7] && values.1 == [8])
+                await closed
+            }
             let error = await postgresError { _ = try await connection.query("SELECT 1") }
             #expect(error?.code == .connectionLost)
             await connection.close()

@@ -61,8 +61,10 @@ import Testing
             replacementWorks = try await client.query("SELECT 1").count == 1
         }
         try await eventually {
-            try await direct.query("SELECT 1 FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
-                .isEmpty
+            try await direct.query(
+                "SELECT 1 FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            .isEmpty
         }
         let rows = try await direct.query("SELECT n FROM marks ORDER BY n").decode(Int.self)
         await direct.close()

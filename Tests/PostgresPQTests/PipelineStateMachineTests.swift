@@ -153,7 +153,9 @@ import Testing
         }
         #expect(machine.cancelRequestFinished() == .checkLater(unitID: 1))
         #expect(machine.repeatCancelRequest(1) == nil)
+        #expect(machine.isCancelling(1) && !machine.isCancelling(2))
         _ = answer(&machine)
+        #expect(!machine.isCancelling(1))
         #expect(machine.repeatCancelRequest(1) == PipelineStateMachine.CancelAction.none)
         #expect(machine.cancellation == nil)
     }

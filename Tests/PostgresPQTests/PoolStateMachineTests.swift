@@ -94,7 +94,8 @@ import Testing
         var machine = machine(maximum: 1)
         _ = machine.wait(1, now: now)
         #expect(machine.wait(2, now: now + .seconds(3)) == [])
-        #expect(machine.timeOut(now: now + .seconds(10)) == [.fail(waiter: 1, .timedOut), .setTimer(now + .seconds(13))])
+        #expect(
+            machine.timeOut(now: now + .seconds(10)) == [.fail(waiter: 1, .timedOut), .setTimer(now + .seconds(13))])
         let isCancelled = [machine.cancelWaiter(2), machine.cancelWaiter(2), machine.cancelWaiter(1)]
         #expect(isCancelled == [true, false, false])
         #expect(machine.timeOut(now: now + .seconds(13)) == [])

@@ -5,7 +5,8 @@ import Synchronization
 
 /// A throw-away PostgreSQL cluster on a unix socket, which dies with the process that started it.
 ///
-/// A shell supervises it: when the pipe to the shell closes, for whatever reason, the shell shuts the server down.
+/// A shell supervises it: when the pipe to the shell closes, for whatever reason, the shell shuts the server down. (It
+/// does not `wait`: a process may be started with the signal blocked that this needs.)
 final class TestServer: Sendable {
     struct StartFailure: Error {
         var reason: String
@@ -57,8 +58,14 @@ final class TestServer: Sendable {
             exec >>\(directory)/log 2>&1
             \(Self.binaries)/postgres -D \(directory)/data -k \(directory) -c listen_addresses= -c fsync=off \
               -c max_connections=150 &
+            pid=$!
             read line
-            \(Self.binaries)/pg_ctl -D \(directory)/data stop -m immediate
+            kill -QUIT $pid
+            tries=0
+            while [ -e \(directory)/data/postmaster.pid ] && [ $tries -lt 200 ]; do
+              tries=$((tries + 1))
+              sleep 0.05
+            done
             [ "$line" = keep ] || rm -rf \(directory)
             """)
         supervisor.withLock { $0 = running }
@@ -132,9 +139,11 @@ func withTestClient(
 ) async throws {
     let url = if let url { url } else { try await TestServer.sharedURL }
     var configuration = PostgresClient.Configuration(connection: try PostgresConfiguration(url))
+    // Long enough for a machine that is busy with other tests; those about waiting choose their own.
+    configuration.waitTimeout = .seconds(60)
     change(&configuration)
     let client = PostgresClient(configuration: configuration)
-    let running = Task { await client.run() }
+    let running = Task { try await client.run() }
     do {
         try await body(client)
     } catch {
@@ -142,7 +151,7 @@ func withTestClient(
         throw error
     }
     running.cancel()
-    await running.value
+    try await running.value
 }
 
 /// The `PostgresError` that `body` throws, the one inside a `PostgresTransactionError` included.

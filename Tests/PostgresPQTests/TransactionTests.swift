@@ -35,7 +35,8 @@ import Testing
 
     @Test func openingBodyAndClosingAreOneTransaction() async throws {
         try await withTable { connection in
-            let count = try await connection.withTransaction(isolation: .serializable, opening: [insert(1)]) { transaction in
+            let count = try await connection.withTransaction(isolation: .serializable, opening: [insert(1)]) {
+                transaction in
                 try await transaction.execute(insert(2))
                 let level = try await transaction.query("SHOW transaction_isolation").decode(String.self)
                 #expect(level == ["serializable"])
@@ -52,7 +53,10 @@ import Testing
 
     @Test func aBodyWithoutStatementsIsFine() async throws {
         try await withTable { connection in
-            try await connection.withTransaction(opening: [insert(1)]) { _ in } closing: { _ in [insert(2)] }
+            try await connection.withTransaction(opening: [insert(1)]) { _ in
+            } closing: { _ in
+                [insert(2)]
+            }
             try await connection.withTransaction { _ in }
             let marks = try await marks(connection)
             #expect(marks == [1, 2])
@@ -191,7 +195,8 @@ import Testing
                         }
                     }
                 }
-            } catch: { _ in }
+            } catch: { _ in
+            }
             let marks = try await marks(connection)
             #expect(marks == (0..<50).filter { $0 % 3 != 0 })
         }

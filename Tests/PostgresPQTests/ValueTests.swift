@@ -29,8 +29,11 @@ import Testing
         print("seed \(seed)")
         var random = SeededGenerator(state: seed)
         try await withTestConnection { connection in
-            func many<Value>(_ make: (inout SeededGenerator) -> Value) -> [Value] { (0..<40).map { _ in make(&random) } }
-            try await roundTrip(connection, [Int.min, -1, 0, .max] + many { .random(in: .min ... .max, using: &$0) }, as: "int8")
+            func many<Value>(_ make: (inout SeededGenerator) -> Value) -> [Value] {
+                (0..<40).map { _ in make(&random) }
+            }
+            try await roundTrip(
+                connection, [Int.min, -1, 0, .max] + many { .random(in: .min ... .max, using: &$0) }, as: "int8")
             try await roundTrip(connection, [Int32.min, 0, .max], as: "int4")
             try await roundTrip(connection, [Int16.min, 0, .max], as: "int2")
             try await roundTrip(connection, [true, false], as: "bool")
@@ -39,7 +42,8 @@ import Testing
             try await roundTrip(connection, [Float.infinity, 0.1, -3.5], as: "float4")
             try await roundTrip(connection, (0..<9).map { _ in UUID() }, as: "uuid")
             try await roundTrip(connection, ["", "a", "é😀", "\u{1}\t\"\\'{}"], as: "text")
-            try await roundTrip(connection, many { Data((0..<Int.random(in: 0...70, using: &$0)).map(UInt8.init)) }, as: "bytea")
+            try await roundTrip(
+                connection, many { Data((0..<Int.random(in: 0...70, using: &$0)).map(UInt8.init)) }, as: "bytea")
             try await roundTrip(connection, [[UInt8](), [0, 255, 7]], as: "bytea")
         }
     }
@@ -66,11 +70,14 @@ import Testing
                 #expect(stored - 978_307_200_000_000 == micro)
             }
             let rows = try await connection.query(
-                "SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, \(Date.distantFuture)::text, '2000-01-02'::date")
+                "SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, \(Date.distantFuture)::text, '2000-01-02'::date"
+            )
             let (future, past, text, day) = try rows[0].decode((Date, Date, String, Date).self)
             #expect(future == .distantFuture && past == .distantPast && text == "infinity")
             #expect(day == Date(timeIntervalSince1970: 946_771_200))
-            let error = await postgresError { _ = try await connection.query("SELECT \(Date(timeIntervalSince1970: .nan))") }
+            let error = await postgresError {
+                _ = try await connection.query("SELECT \(Date(timeIntervalSince1970: .nan))")
+            }
             #expect(error?.code == .encoding)
         }
     }

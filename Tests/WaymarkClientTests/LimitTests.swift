@@ -5,7 +5,9 @@ import WaymarkClient
 
 @Suite struct LimitTests {
     @Test func theDeadlineEndsIt() async throws {
-        try await withServer { _, _ in .answer(503) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(503)
+        } _: { server, url in
             var rules = RetryTests.quick
             rules.deadline = .milliseconds(200)
             let error = await #expect(throws: WaymarkClientError.self) {
@@ -14,13 +16,16 @@ import WaymarkClient
             #expect(error?.code == .deadlineExceeded)
             #expect(error?.key == "mine")
             #expect(error?.lastStatus == 503)
-            #expect(error?.attempts == server.received.count)
+            // The deadline may pass while the last attempt is on its way.
+            #expect((server.received.count...server.received.count + 1).contains(error?.attempts ?? 0))
         }
     }
 
     /// Waiting longer than the deadline would help nobody.
     @Test func aWishBeyondTheDeadlineEndsItAtOnce() async throws {
-        try await withServer { _, _ in .answer(429, ["Retry-After": "3600"]) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(429, ["Retry-After": "3600"])
+        } _: { server, url in
             let error = await #expect(throws: WaymarkClientError.self) {
                 try await WaymarkClient(base: url).post("/", json: 1)
             }
@@ -31,7 +36,9 @@ import WaymarkClient
     }
 
     @Test func aSilentServerTimesOut() async throws {
-        try await withServer { number, _ in number == 1 ? .silence : .answer(200) } _: { server, url in
+        try await withServer { number, _ in
+            number == 1 ? .silence : .answer(200)
+        } _: { server, url in
             var rules = RetryTests.quick
             rules.attemptTimeout = .milliseconds(100)
             let results = Mutex<[Attempt.Result]>([])
@@ -47,7 +54,9 @@ import WaymarkClient
     }
 
     @Test func aCancelledTaskStops() async throws {
-        try await withServer { _, _ in .silence } _: { server, url in
+        try await withServer { _, _ in
+            .silence
+        } _: { server, url in
             let task = Task { try await WaymarkClient(base: url).post("/", json: 1) }
             while server.received.isEmpty { await Task.yield() }
             task.cancel()
@@ -57,7 +66,9 @@ import WaymarkClient
 
     @Test(arguments: ["", "ü", "a\nb", String(repeating: "k", count: 256)])
     func aMalformedKeyIsNotSent(key: String) async throws {
-        try await withServer { _, _ in .answer(200) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(200)
+        } _: { server, url in
             let error = await #expect(throws: WaymarkClientError.self) {
                 try await WaymarkClient(base: url).post("/", json: 1, key: key)
             }
@@ -67,7 +78,9 @@ import WaymarkClient
     }
 
     @Test func aKeyWithQuotesIsSentAsAStructuredFieldString() async throws {
-        try await withServer { _, _ in .answer(200) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(200)
+        } _: { server, url in
             _ = try await WaymarkClient(base: url).post("/", json: 1, key: #"a"b\c"#)
             #expect(server.received.map(\.key) == [#""a\"b\\c""#])
         }
@@ -83,7 +96,9 @@ import WaymarkClient
     }
 
     @Test func aHugeAnswerIsRefused() async throws {
-        try await withServer { _, _ in .answer(200, [:], String(repeating: "x", count: 2000)) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(200, [:], String(repeating: "x", count: 2000))
+        } _: { server, url in
             var rules = RetryTests.quick
             rules.answerLimit = 1000
             let error = await #expect(throws: WaymarkClientError.self) {

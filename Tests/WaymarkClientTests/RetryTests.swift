@@ -13,12 +13,15 @@ import WaymarkClient
         var rules = RetryRules()
         rules.base = .milliseconds(2)
         rules.cap = .milliseconds(10)
+        rules.deadline = .seconds(20)
         return rules
     }
 
     @Test(arguments: [408, 409, 429, 500, 502, 503, 504])
     func whatMayPassIsRepeatedWithTheSameKeyAndBytes(status: Int) async throws {
-        try await withServer { number, _ in number < 4 ? .answer(status) : .answer(201, [:], #"{"id":7}"#) } _: {
+        try await withServer { number, _ in
+            number < 4 ? .answer(status) : .answer(201, [:], #"{"id":7}"#)
+        } _: {
             server, url in
             let client = WaymarkClient(base: url, retry: Self.quick)
             let answer = try await client.post(
@@ -36,7 +39,9 @@ import WaymarkClient
 
     @Test(arguments: [TestServer.Reaction.drop, .cut])
     func aLostConnectionIsRepeated(reaction: TestServer.Reaction) async throws {
-        try await withServer { number, _ in number < 4 ? reaction : .answer(200) } _: { server, url in
+        try await withServer { number, _ in
+            number < 4 ? reaction : .answer(200)
+        } _: { server, url in
             let answer = try await WaymarkClient(base: url, retry: Self.quick).post("rides", form: ["a b": "ü&="])
             #expect(answer.isSuccess)
             #expect(Set(server.received.map(\.key)).count == 1)
@@ -46,7 +51,9 @@ import WaymarkClient
 
     @Test(arguments: [200, 201, 302, 400, 401, 402, 404, 413, 422, 501])
     func anAnswerIsNotRepeated(status: Int) async throws {
-        try await withServer { _, _ in .answer(status, ["Location": "/elsewhere"]) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(status, ["Location": "/elsewhere"])
+        } _: { server, url in
             let answer = try await WaymarkClient(base: url, retry: Self.quick).post("/", json: 1, key: "k")
             #expect(answer.status == status)
             #expect(server.received.count == 1)
@@ -55,7 +62,9 @@ import WaymarkClient
 
     @Test func aParkedRequestIsNotRepeated() async throws {
         let problem = #"{"type":"urn:waymark:problem:parked","title":"t","status":500,"detail":"d"}"#
-        try await withServer { _, _ in .answer(500, ["Content-Type": "application/problem+json"], problem) } _: {
+        try await withServer { _, _ in
+            .answer(500, ["Content-Type": "application/problem+json"], problem)
+        } _: {
             server, url in
             let answer = try await WaymarkClient(base: url, retry: Self.quick).post("/", json: 1)
             #expect(answer.isParked)
@@ -91,7 +100,9 @@ import WaymarkClient
         let deadURL = try await dead.start()
         try await dead.stop()
         let refused = Mutex(0)
-        try await withServer { _, _ in .answer(200) } _: { server, url in
+        try await withServer { _, _ in
+            .answer(200)
+        } _: { server, url in
             var rules = Self.quick
             // A pause would show.
             rules.base = .seconds(20)
@@ -114,7 +125,9 @@ import WaymarkClient
         let dead = TestServer { _, _ in .drop }
         let deadURL = try await dead.start()
         try await dead.stop()
-        try await withServer { _, _ in .answer(200) } _: { _, url in
+        try await withServer { _, _ in
+            .answer(200)
+        } _: { _, url in
             let bases = Mutex([deadURL])
             let client = WaymarkClient(
                 bases: { bases.withLock { $0 } }, retry: Self.quick,

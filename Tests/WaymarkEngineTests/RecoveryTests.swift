@@ -22,7 +22,8 @@ import WaymarkTesting
             let outcome = try await stuck
             #expect(outcome.response != nil, "whoever asked gets the answer that another runner committed")
             #expect(outcome.isReplay)
-            #expect(harness.script.calls(of: "charged") == other.calls(of: "charged"), "the same call to the other side")
+            #expect(
+                harness.script.calls(of: "charged") == other.calls(of: "charged"), "the same call to the other side")
             #expect(try await harness.effects() == ["confirmed", "reserved"])
             #expect(try await harness.row("k1", "fence", as: (Int).self) == 2)
         }

@@ -50,7 +50,8 @@ import WaymarkTesting
             #expect(progress.cause == .waiting)
             #expect(progress.recoveryPoint == "reserved")
             #expect(progress.retryAfter >= .seconds(299))
-            #expect(try await harness.order("k1").progress?.cause == .waiting, "a client does not cut the backoff short")
+            #expect(
+                try await harness.order("k1").progress?.cause == .waiting, "a client does not cut the backoff short")
             #expect(try await harness.completionist().runOnce().claimed == 0)
             try await harness.lapse()
             #expect(try await harness.completionist().runOnce().finished == 1)
@@ -96,6 +97,17 @@ import WaymarkTesting
             #expect(try await harness.completionist().runOnce().parked == 1)
             #expect(harness.script.calls(of: "charged").count == 1)
             #expect(try await harness.order("k1").parkedReason == .horizonPassed)
+        }
+    }
+
+    @Test(arguments: ["nul", "huge"]) func anOutputThatCannotBeStoredParksAndIsNotCalledFor(again item: String)
+        async throws
+    {
+        try await Harness.with { harness in
+            let outcome = try await harness.orchestrator.run(
+                Notify.self, key: IdempotencyKey("n1"), scope: harness.scope, request: Order(item: item))
+            #expect(outcome.parkedReason == .unstorableOutput)
+            #expect(harness.script.calls(of: "notified").count == 1)
         }
     }
 

@@ -100,7 +100,8 @@ import WaymarkTesting
             #expect(try keys.decode(String.self) == ["fresh", "unfinished"])
             let again = try await harness.order("old")
             #expect(!again.isReplay)
-            #expect(Set(harness.script.calls(of: "charged")).count == 4, "a reaped key is a new operation to others too")
+            #expect(
+                Set(harness.script.calls(of: "charged")).count == 4, "a reaped key is a new operation to others too")
         }
     }
 }

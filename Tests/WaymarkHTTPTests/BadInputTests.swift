@@ -44,10 +44,14 @@ import Waymark
         Case(
             testDescription: "wrong type in a member", body: #"{"weight": 1, "count": 1, "to": {"street": 7}}"#,
             status: 400, field: "to.street"),
-        Case(testDescription: "fraction for a whole number", body: #"{"weight": 1, "count": 1.5}"#, status: 400, field: "count"),
+        Case(
+            testDescription: "fraction for a whole number", body: #"{"weight": 1, "count": 1.5}"#, status: 400,
+            field: "count"),
         Case(testDescription: "missing member", body: #"{"weight": 1}"#, status: 400, field: "count"),
         Case(testDescription: "null", body: #"{"weight": null, "count": 1}"#, status: 400, field: "weight"),
-        Case(testDescription: "number out of range", body: #"{"weight": 1e999, "count": 1}"#, status: 400, field: "weight"),
+        Case(
+            testDescription: "number out of range", body: #"{"weight": 1e999, "count": 1}"#, status: 400,
+            field: "weight"),
         Case(testDescription: "not JSON", body: "weight=1", status: 400, field: nil),
         Case(testDescription: "two values", body: Door.parcel + Door.parcel, status: 400, field: nil),
         Case(testDescription: "empty body", body: "", status: 400, field: nil),

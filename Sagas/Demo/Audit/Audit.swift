@@ -26,6 +26,7 @@ struct Audit: Sendable {
         }
     }
 
+    /// Holds everything against everything.
     /// - Parameter replays: what the clients heard when they asked once more.
     func verdict(replays: [RideResult]) async throws -> Verdict {
         let sandbox = try await SandboxFacts.read(from: sandboxURL())
@@ -38,6 +39,7 @@ struct Audit: Sendable {
         return url
     }
 
+    /// Lends a connection of our own: the audit looks with no one else's eyes.
     private func withPostgres<Value: Sendable>(
         _ body: @escaping @Sendable (PostgresClient) async throws -> Value
     ) async throws -> Value {
@@ -47,7 +49,7 @@ struct Audit: Sendable {
             configuration: .init(connection: configuration, maximumConnections: 2), logger: Stage.silent)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            group.addTask { await client.run() }
+            group.addTask { try await client.run() }
             return try await body(client)
         }
     }

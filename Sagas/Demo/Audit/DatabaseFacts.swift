@@ -15,6 +15,7 @@ struct DatabaseFacts: Sendable {
         /// How many processes drove it forward.
         let runners: Int
         let auditRecords: Int
+        /// The ride that belongs to it; the table allows no second one.
         let rideID: UUID?
         let state: String?
         let chargeID: String?
@@ -38,6 +39,7 @@ struct DatabaseFacts: Sendable {
     /// Rides that belong to no key: there must be none.
     let strayRides: Int
 
+    /// Reads every key. Nothing may be under way any more.
     static func read(from postgres: PostgresClient) async throws -> DatabaseFacts {
         let keys = try await postgres.query(
             """

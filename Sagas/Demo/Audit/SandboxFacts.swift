@@ -4,6 +4,7 @@ import NIOCore
 
 /// What the payment and mail service says about every ride, from its own ledger.
 struct SandboxFacts: Sendable {
+    /// A line of `GET /ledger/charges`.
     struct Charge: Decodable, Sendable {
         let id: String
         let description: String?
@@ -11,6 +12,7 @@ struct SandboxFacts: Sendable {
         let refunded: Bool
     }
 
+    /// A line of `GET /ledger/messages`.
     struct Message: Decodable, Sendable {
         let subject: String
     }
@@ -31,6 +33,7 @@ struct SandboxFacts: Sendable {
     let charges: [Charge]
     let messages: [Message]
 
+    /// Asks for all of it. Nothing may be under way any more.
     static func read(from base: URL) async throws -> SandboxFacts {
         SandboxFacts(
             summary: try await get("ledger", Summary.self, base),
@@ -38,6 +41,7 @@ struct SandboxFacts: Sendable {
             messages: try await messages(at: base))
     }
 
+    /// The receipts that were delivered so far.
     static func messages(at base: URL) async throws -> [Message] {
         try await get("ledger/messages", [Message].self, base)
     }

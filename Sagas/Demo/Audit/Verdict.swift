@@ -4,16 +4,22 @@ import WaymarkClient
 /// The count, and everything that is wrong with it.
 struct Verdict: Sendable {
     let facts: Facts
-    private(set) var rides = 0
-    private(set) var finished = 0
-    private(set) var rejected = 0
-    private(set) var parked = 0
-    private(set) var lost = 0
+    /// Rides that were asked for.
+    var rides = 0
+    /// Rides that were booked, answered with 201.
+    var finished = 0
+    /// Rides whose card was declined, answered with 402.
+    var rejected = 0
+    /// Rides that wait for a person. There should be none; one is not lost, though.
+    var parked = 0
+    /// Rides without a final answer, or without a key that is done.
+    var lost = 0
     /// Charges that were not given back.
-    private(set) var charges = 0
+    var charges = 0
     /// Rides that were charged more than once.
-    private(set) var duplicateCharges = 0
-    private(set) var receipts = 0
+    var duplicateCharges = 0
+    /// Receipts that the mail service took.
+    var receipts = 0
     /// What is wrong, each in a sentence.
     var problems: [String] = []
 
@@ -80,6 +86,7 @@ struct Verdict: Sendable {
         init(_ answer: Answer) { (status, body) = (answer.status, answer.body) }
     }
 
+    /// Why a ride counts as lost.
     private static func loss(_ replies: [RideResult.Reply], _ key: DatabaseFacts.Key) -> String {
         guard key.done else { return "its key is not done (\(key.lastError ?? "no error is on record"))" }
         let reasons = replies.compactMap { if case .none(let reason) = $0 { reason } else { nil } }
@@ -100,7 +107,8 @@ struct Verdict: Sendable {
         }
         let expected = isBooked ? "booked" : "cancelled"
         if key.state != expected {
-            problems.append("\(key.name) was answered with \(answer.status), but its ride is \(key.state ?? "missing").")
+            problems.append(
+                "\(key.name) was answered with \(answer.status), but its ride is \(key.state ?? "missing").")
         }
         if isBooked {
             let confirmation = try? answer.decode(Confirmation.self)
@@ -111,6 +119,7 @@ struct Verdict: Sendable {
         return problems
     }
 
+    /// The part of a 201's body that the table knows too.
     private struct Confirmation: Decodable {
         let rideID: UUID
         let chargeID: String
@@ -119,42 +128,5 @@ struct Verdict: Sendable {
             case rideID = "ride_id"
             case chargeID = "charge_id"
         }
-    }
-}
-
-extension Verdict {
-    /// Every booked ride is charged once, by the charge that it names, and nothing else is.
-    private mutating func countCharges() {
-        let kept = facts.sandbox.charges.filter { !$0.refunded }
-        charges = kept.count
-        let byRide = Dictionary(grouping: kept) { $0.description?.lowercased() ?? "" }
-        let keys = facts.database.keys
-        let known = Dictionary(
-            keys.compactMap { key in key.rideID.map { ("ride \($0.uuidString.lowercased())", key) } },
-            uniquingKeysWith: { first, _ in first })
-        for (ride, charges) in byRide.sorted(by: { $0.key < $1.key }) {
-            let name = known[ride]?.name ?? "Something that is no ride (\(ride))"
-            if charges.count > 1 {
-                duplicateCharges += 1
-                problems.append("\(name) was charged \(charges.count) times.")
-            }
-            if known[ride]?.state != "booked" { problems.append("\(name) was charged and is not booked.") }
-        }
-        for (ride, key) in known where key.state == "booked" && byRide[ride]?.first?.id != key.chargeID {
-            problems.append("\(key.name) is booked, but not paid by the charge on record.")
-        }
-        if charges != finished { problems.append("There are \(charges) charges for \(finished) finished rides.") }
-    }
-
-    /// Every booked ride has its one receipt.
-    private mutating func countReceipts() {
-        receipts = facts.sandbox.messages.count
-        let byRide = Dictionary(grouping: facts.sandbox.messages) { $0.subject.lowercased() }
-        for key in facts.database.keys where key.state == "booked" {
-            guard let ride = key.rideID else { continue }
-            let count = byRide["your ride \(ride.uuidString.lowercased())"]?.count ?? 0
-            if count != 1 { problems.append("\(key.name) has \(count) receipts, not 1.") }
-        }
-        if receipts != finished { problems.append("There are \(receipts) receipts for \(finished) finished rides.") }
     }
 }

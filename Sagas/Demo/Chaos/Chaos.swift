@@ -25,6 +25,7 @@ final class Chaos: Sendable {
         self.tally = tally
     }
 
+    /// What was done so far.
     var record: Record { state.withLock { $0 } }
 
     /// Deals every blow at its time, and returns when everything is up again.
@@ -47,6 +48,7 @@ final class Chaos: Sendable {
         }
     }
 
+    /// What is struck: blows on one thing follow each other.
     private static func lane(of blow: ChaosPlan.Blow) -> Int {
         switch blow {
         case .completionist: 0
@@ -55,6 +57,7 @@ final class Chaos: Sendable {
         }
     }
 
+    /// One blow, and the recovery from it.
     private func deal(_ blow: ChaosPlan.Blow) async throws {
         let underWay = tally.snapshot.ridesUnderWay
         switch blow {
@@ -74,6 +77,7 @@ final class Chaos: Sendable {
         }
     }
 
+    /// Writes a blow down.
     private func note(_ underWay: Int, _ change: (inout Record) -> Void) {
         state.withLock { record in
             record.ridesUnderWay += underWay

@@ -1,5 +1,6 @@
 /// What is killed when: all of it decided by the seed, before anything starts.
 struct ChaosPlan: Sendable {
+    /// One thing that is done to the stage.
     enum Blow: Sendable, Equatable {
         /// SIGKILL for an orchestrator, by its number from 1; it comes back after a while.
         case orchestrator(Int, awayFor: Duration)
@@ -8,12 +9,14 @@ struct ChaosPlan: Sendable {
         case postgres(awayFor: Duration)
     }
 
+    /// A blow and its time.
     struct Event: Sendable {
         /// From the first ride on.
         let at: Duration
         let blow: Blow
     }
 
+    /// By time.
     let events: [Event]
 
     /// An orchestrator dies every two seconds; the completionist and PostgreSQL once, somewhere in the middle.

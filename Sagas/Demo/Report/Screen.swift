@@ -7,6 +7,7 @@ final class Screen: Sendable {
     struct Progress: Sendable {
         let done: Int
         let of: Int
+        /// What else there is to say, behind the numbers.
         let note: String
     }
 
@@ -58,6 +59,7 @@ final class Screen: Sendable {
         }
     }
 
+    /// Draws the bar over the one before, or prints a line.
     private func show(_ progress: Progress) {
         let text = "\(progress.done) of \(progress.of) rides; \(progress.note)"
         guard isTerminal else { return say(text) }

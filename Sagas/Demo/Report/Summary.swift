@@ -8,6 +8,7 @@ struct Summary: Sendable {
     let results: [RideResult]
     let elapsed: Duration
 
+    /// The table, an empty line before and after it.
     var text: String {
         var lines: [String] = []
         for (title, rows) in [("what was done to it", blows), ("what the clients saw", sights), ("behind it", depths)] {
@@ -19,6 +20,7 @@ struct Summary: Sendable {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// What the chaos and the sandbox did.
     private var blows: [(String, String)] {
         let faults = facts.sandbox.summary.faults.sorted { $0.key < $1.key }
         return [
@@ -32,6 +34,7 @@ struct Summary: Sendable {
         ]
     }
 
+    /// What came of it, from outside.
     private var sights: [(String, String)] {
         let slowest = results.max { $0.duration < $1.duration }
         return [
@@ -47,6 +50,7 @@ struct Summary: Sendable {
         ]
     }
 
+    /// What the database and the ledger know beside.
     private var depths: [(String, String)] {
         [
             ("rides finished by another process", "\(facts.database.keys.filter { $0.runners > 1 }.count)"),

@@ -6,5 +6,6 @@ final class OrderQueue: Sendable {
 
     init(_ orders: [RideOrder]) { self.orders = Mutex(orders[...]) }
 
+    /// The next ride, for whichever client comes first.
     func next() -> RideOrder? { orders.withLock { $0.popFirst() } }
 }

@@ -7,9 +7,11 @@ struct RideResult: Sendable {
         case answer(Answer)
         case none(String)
 
+        /// The answer, if there was one.
         var answer: Answer? { if case .answer(let answer) = self { answer } else { nil } }
     }
 
+    /// What was asked for.
     let order: RideOrder
     /// One for each sending: two where it was doubled.
     let replies: [Reply]

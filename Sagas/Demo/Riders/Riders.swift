@@ -39,6 +39,7 @@ struct Riders: Sendable {
         try await forEach { order in try await book(order, doubled: false) }
     }
 
+    /// Asks for one ride, twice at once where it is doubled, until all answers are there.
     private func book(_ order: RideOrder, doubled: Bool = true) async throws -> RideResult {
         let started = ContinuousClock.now
         async let first = send(order)
@@ -47,6 +48,7 @@ struct Riders: Sendable {
         return RideResult(order: order, replies: replies, duration: .now - started)
     }
 
+    /// Asks until there is an answer, or the client's patience is over.
     private func send(_ order: RideOrder) async throws -> RideResult.Reply {
         do {
             let headers = ["Authorization": order.rider]
@@ -57,7 +59,9 @@ struct Riders: Sendable {
     }
 
     /// Has the clients share the orders.
-    private func forEach(_ body: @escaping @Sendable (RideOrder) async throws -> RideResult) async throws -> [RideResult] {
+    private func forEach(_ body: @escaping @Sendable (RideOrder) async throws -> RideResult) async throws
+        -> [RideResult]
+    {
         let queue = OrderQueue(orders)
         return try await withThrowingTaskGroup(of: [RideResult].self) { group in
             for _ in 0..<clients {

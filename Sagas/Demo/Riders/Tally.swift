@@ -3,13 +3,16 @@ import WaymarkClient
 
 /// Counts what the clients see.
 final class Tally: Sendable {
+    /// The counts at one moment.
     struct Counts: Sendable {
         let rides: Int
         var ridesDone = 0
         var ridesUnderWay = 0
+        /// Attempts, of all rides and their repeats.
         var sent = 0
         /// Attempts after a ride's first.
         var retries = 0
+        /// Answers that had been given before.
         var replays = 0
         /// Answers of 409 and 503: in progress, not finished yet.
         var inProgress = 0
@@ -22,10 +25,13 @@ final class Tally: Sendable {
 
     init(rides: Int) { counts = Mutex(Counts(rides: rides)) }
 
+    /// The counts so far.
     var snapshot: Counts { counts.withLock { $0 } }
 
+    /// A client begins with a ride.
     func begin() { counts.withLock { $0.ridesUnderWay += 1 } }
 
+    /// A client has its answers, or gave up.
     func end() {
         counts.withLock { counts in
             counts.ridesUnderWay -= 1
@@ -33,6 +39,7 @@ final class Tally: Sendable {
         }
     }
 
+    /// One attempt is over.
     func count(_ attempt: Attempt) {
         counts.withLock { counts in
             counts.sent += 1

@@ -20,11 +20,15 @@ actor Program {
     /// How long a process may take to end after SIGTERM: its grace period of 10 s, and a little.
     private static let endPatience = Duration.seconds(15)
 
+    /// What sentences and log files call it.
     nonisolated let name: String
     private let configuration: Subprocess.Configuration
     private let logFile: FilePath
+    /// Runs as long as the process is wanted; awaited by whoever ends it.
     private var task: Task<TerminationStatus?, any Error>?
+    /// Set from the process's birth until it is reaped.
     private var processID: pid_t?
+    /// False from the moment its end is asked for: whatever comes then is no accident.
     private var isWanted = false
     /// How often it ended that nobody had asked for, as sentences.
     private(set) var accidents: [String] = []
@@ -45,8 +49,10 @@ actor Program {
             environment: .inherit.updating(environment), platformOptions: options)
     }
 
+    /// Whether it runs, or is about to be started again.
     var isRunning: Bool { isWanted && accidents.isEmpty }
 
+    /// Starts it, and returns at once.
     func start() {
         precondition(task == nil, "\(name) runs already")
         isWanted = true
@@ -70,6 +76,8 @@ actor Program {
         return "The \(name) ended with \(status) after SIGTERM, not with exit code 0 (\(logFile.string))."
     }
 
+    /// Sends a signal, and waits until it is gone.
+    /// - Returns: How it ended; nil when it did not run.
     private func end(with number: Int32) async throws -> TerminationStatus? {
         guard let task else { return nil }
         isWanted = false
@@ -100,6 +108,7 @@ actor Program {
         return nil
     }
 
+    /// Runs it to its end, whoever brings it about.
     private func runOnce() async throws -> TerminationStatus {
         let log = try FileDescriptor.open(
             logFile, .writeOnly, options: [.create, .append], permissions: .ownerReadWrite)

@@ -13,9 +13,10 @@ extension Stage {
         "--delay-ms", "150", "--error-before-rate", "0.03", "--error-after-rate", "0.03", "--drop-rate", "0.02",
         "--decline-rate", "0.05",
     ]
-    /// More than the migration's output ever is.
-    private static let outputLimitBytes = 1 << 20
+    /// More than `waymark migrate` or `pg_dump` ever say.
+    static let outputLimitBytes = 1 << 20
 
+    /// The payment and mail service.
     func makeSandbox() throws -> Program {
         let arguments = [
             "--port", "0", "--port-file", scratch.file("sandbox.port"), "--ledger", scratch.file("ledger"), "--seed",
@@ -26,6 +27,7 @@ extension Stage {
             environment: [:], logFile: scratch.file("sandbox.log"))
     }
 
+    /// One of the front doors.
     func makeOrchestrator(_ number: Int) throws -> Program {
         try makeProgram(
             "orchestrator-\(number)",
@@ -37,10 +39,13 @@ extension Stage {
 
     /// - Parameter command: the completionist, the reaper or the drain.
     func makeHelper(_ command: String) throws -> Program {
-        let lease = command == "completionist" ? ["--lease-seconds", "\(Self.leaseSeconds)"] : []
+        // A drain's lease also bounds one delivery.
+        let leases = ["completionist": Self.leaseSeconds, "drain": 2 * Self.leaseSeconds]
+        let lease = leases[command].map { ["--lease-seconds", "\($0)"] } ?? []
         return try makeProgram(command, [command] + lease)
     }
 
+    /// A subcommand of `waymark`, with its surroundings in the environment.
     private func makeProgram(_ name: String, _ arguments: [String]) throws -> Program {
         Program(
             name: name, executable: try Self.executable("waymark"), arguments: arguments,

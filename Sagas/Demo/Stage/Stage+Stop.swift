@@ -44,6 +44,7 @@ extension Stage {
         }
     }
 
+    /// Leaves the tables as SQL, for a look at them afterwards.
     private func dump() async throws {
         guard let cluster else { return }
         // It may have been stopped right now.
@@ -52,7 +53,7 @@ extension Stage {
         let result = try await Subprocess.run(
             .path(FilePath("\(cluster.binaryDirectory)/pg_dump")),
             arguments: ["--dbname=\(try connectionString)", "--file=\(scratch.file("database.sql"))"],
-            output: .string(limit: 1 << 16), error: .combinedWithOutput)
+            output: .string(limit: Self.outputLimitBytes), error: .combinedWithOutput)
         guard result.terminationStatus.isSuccess else { throw DemoError(result.standardOutput) }
     }
 }

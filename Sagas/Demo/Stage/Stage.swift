@@ -11,14 +11,19 @@ actor Stage {
     /// How long a process may take to say its port.
     private static let portPatience = Duration.seconds(30)
 
+    /// Where the logs, the ports and the ledger go.
     nonisolated let scratch: Scratch
+    /// The orchestrators' current addresses, for the clients.
     nonisolated let servers = ServerRegistry()
     let seed: UInt64
     let screen: Screen
+    /// The private PostgreSQL, once it runs.
     private(set) var cluster: PrivateCluster?
+    /// Where the payment and mail service listens, once it runs.
     private(set) var sandboxURL: URL?
     var sandbox: Program?
     var orchestrators: [Program] = []
+    /// The completionist, the reaper and the drain.
     var helpers: [Program] = []
 
     init(scratch: Scratch, seed: UInt64, screen: Screen) {
@@ -60,9 +65,11 @@ actor Stage {
         servers.set(url, for: number)
     }
 
+    /// Where an orchestrator writes its port.
     func portFile(_ number: Int) -> String { scratch.file("orchestrator-\(number).port") }
 
     /// Starts a program and waits until it has written its port.
+    /// - Throws: `DemoError` when it ends or says nothing for too long.
     private func start(_ program: Program, portFile: String) async throws -> URL {
         try? FileManager.default.removeItem(atPath: portFile)
         await program.start()

@@ -5,7 +5,9 @@ import Foundation
 /// Establishes one connection without blocking: libpq says what to wait for, a dispatch source waits.
 // Safe to share: all state is touched on `queue` only.
 final class ConnectAttempt: @unchecked Sendable {
-    private let queue: DispatchQueue
+    /// Its own, because libpq looks host names up without regard to others.
+    private let queue = DispatchQueue(label: "postgres.connect")
+    private let connectionQueue: DispatchQueue
     private let configuration: PostgresConfiguration
     private let notices: NoticeSink
     private var pointer: OpaquePointer?
@@ -13,9 +15,10 @@ final class ConnectAttempt: @unchecked Sendable {
     private var completion: ((Result<Wire, any Error>) -> Void)?
     private var isCancelled = false
 
-    init(_ configuration: PostgresConfiguration, queue: DispatchQueue, notices: NoticeSink) {
+    /// - Parameter connectionQueue: the queue that the connection will be used on, once it is established.
+    init(_ configuration: PostgresConfiguration, connectionQueue: DispatchQueue, notices: NoticeSink) {
         self.configuration = configuration
-        self.queue = queue
+        self.connectionQueue = connectionQueue
         self.notices = notices
     }
 
@@ -83,7 +86,7 @@ final class ConnectAttempt: @unchecked Sendable {
             return failAsLibpqSays(pointer)
         }
         self.pointer = nil
-        finish(.success(Wire(pointer, queue: queue, notices: notices)))
+        finish(.success(Wire(pointer, queue: connectionQueue, notices: notices)))
     }
 
     private func cancel() {

@@ -2,7 +2,8 @@ import CLibPQ
 import Logging
 
 /// Takes the server's notices of one connection: what libpq would otherwise print to standard error.
-// Safe to share: libpq calls it, and the connection reads it, on the connection's queue only.
+// Safe to share: libpq calls it on the queue that the connection is used on: first the one it is made on, then, handed
+// over through a continuation, the connection's own.
 final class NoticeSink: @unchecked Sendable {
     private let logger: Logger
     /// What an idle connection was told before the server closed it, such as 57P01.

@@ -3,17 +3,21 @@ import DequeModule
 extension PipelineStateMachine {
     /// What libpq handed out.
     enum Answer: Equatable {
+        /// The command was carried out.
         case success
+        /// The command failed, and those behind it, up to the Sync, will be skipped.
         case failure
         /// A command before this one failed, so the server skipped it.
         case skipped
         /// No more results for the command.
         case end
+        /// The server has reached the Sync.
         case sync
     }
 
     /// What the connection has to do about an answer.
     enum Action: Equatable {
+        /// Go on with the next answer.
         case none
         /// The result belongs to this command of this unit.
         case record(unitID: Int, Command)
@@ -23,6 +27,7 @@ extension PipelineStateMachine {
         case giveUp
     }
 
+    /// libpq handed out an answer; it belongs to the unit at the head of the queue.
     mutating func received(_ answer: Answer) -> Action {
         guard !inFlight.isEmpty else { return .giveUp }
         switch answer {

@@ -64,11 +64,18 @@ extension PipelineStateMachine {
         return .checkLater(unitID: running.unitID)
     }
 
+    /// The unit is still being cancelled: asked some seconds after the first request, this means to give up.
+    func isCancelling(_ unitID: Int) -> Bool {
+        cancellation?.unitID == unitID && inFlight.first?.unit.id == unitID
+    }
+
     /// Repeats a request that found the server between two commands of the unit.
     ///
     /// Returns `.none` when it is no longer needed, and `nil` when the connection has to be given up.
     mutating func repeatCancelRequest(_ unitID: Int) -> CancelAction? {
-        guard var running = cancellation, running.unitID == unitID, !running.isRequestRunning else { return .some(.none) }
+        guard var running = cancellation, running.unitID == unitID, !running.isRequestRunning else {
+            return .some(.none)
+        }
         guard running.attempts < Self.cancelAttemptLimit else { return nil }
         running.attempts += 1
         running.isRequestRunning = true

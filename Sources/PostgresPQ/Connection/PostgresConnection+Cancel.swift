@@ -4,7 +4,10 @@ import Dispatch
 extension PostgresConnection {
     /// Cancel requests block, so they have a queue of their own.
     private static let cancelQueue = DispatchQueue(label: "postgres.cancel", attributes: .concurrent)
-    /// How long to wait before an ineffective cancel request is repeated. Forty of them make ten seconds.
+    /// How long the server may take to give up a cancelled statement before the connection is given up; a request to
+    /// a host that has vanished would otherwise be waited for, for minutes.
+    private static let cancelTimeout = DispatchTimeInterval.seconds(10)
+    /// How long to wait before an ineffective cancel request is repeated.
     private static let cancelRetryInterval = DispatchTimeInterval.milliseconds(250)
 
     func cancel(_ job: Job) {
@@ -20,7 +23,19 @@ extension PostgresConnection {
             startWaiting()
             closeIfDone()
         case .sendRequest:
+            if let unitID = machine.cancellation?.unitID, machine.cancellation?.attempts == 1 {
+                limitCancelling(unitID)
+            }
             sendCancelRequest()
+        }
+    }
+
+    private func limitCancelling(_ unitID: Int) {
+        executor.queue.asyncAfter(deadline: .now() + Self.cancelTimeout) { [weak self] in
+            self?.assumeIsolated { connection in
+                guard connection.machine.isCancelling(unitID) else { return }
+                connection.lose("a cancelled statement was not given up by the server")
+            }
         }
     }
 

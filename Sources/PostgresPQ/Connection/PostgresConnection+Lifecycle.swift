@@ -11,7 +11,8 @@ extension PostgresConnection {
     ) async throws -> PostgresConnection {
         let executor = QueueExecutor.next()
         let notices = NoticeSink(logger: logger)
-        let wire = try await ConnectAttempt(configuration, queue: executor.queue, notices: notices).run()
+        let attempt = ConnectAttempt(configuration, connectionQueue: executor.queue, notices: notices)
+        let wire = try await attempt.run()
         let connection = PostgresConnection(
             wire: wire, executor: executor, configuration: configuration, logger: logger, onClose: onClose)
         connection.onQueue { $0.activate() }

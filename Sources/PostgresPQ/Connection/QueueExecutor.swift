@@ -7,10 +7,10 @@ import Synchronization
 /// A few executors serve all connections of the process: their work is short, and when many are busy one wake-up of a
 /// thread serves several of them.
 final class QueueExecutor: SerialExecutor {
-    private static let shared: [QueueExecutor] = {
-        let n = Int(ProcessInfo.processInfo.environment["PQQ"] ?? "1")!
-        return (0..<n).map { QueueExecutor(label: "postgres.\($0)") }
-    }()
+    /// One for two processors, because the callers need the others; more than four have nothing to do.
+    private static let shared = (0..<min(4, max(1, ProcessInfo.processInfo.activeProcessorCount / 2))).map {
+        QueueExecutor(label: "postgres.\($0)")
+    }
     private static let turn = Atomic(0)
 
     let queue: DispatchQueue

@@ -9,11 +9,15 @@ public struct PostgresError: Error, Sendable {
     public var sqlState: SQLState?
     /// One sentence for people: the server's primary message, or this library's.
     public var message: String
+    /// More about the error, from the server; it may quote values of rows.
     public var detail: String?
+    /// What to do about it, from the server.
     public var hint: String?
     /// The constraint that was violated.
     public var constraint: String?
+    /// The table of a violated constraint, without its schema.
     public var table: String?
+    /// The column of a violated constraint, where there is just one.
     public var column: String?
     /// Where in ``sql`` the error is, in characters, the first being 1.
     public var position: Int?
@@ -22,6 +26,7 @@ public struct PostgresError: Error, Sendable {
     /// The error behind this one, such as the last failure to connect behind a ``Code/poolTimeout``.
     public var underlying: (any Error)?
 
+    /// Makes an error. Callers need this for their own types' encoding and decoding, and in tests.
     public init(
         _ code: Code,
         _ message: String,

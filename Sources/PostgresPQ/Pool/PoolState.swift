@@ -47,8 +47,10 @@ struct PoolState {
             return lastConnectError ?? PostgresError(.connectFailed, "the server refused the connection")
         case .timedOut:
             let hint = isRunning ? "" : "; the client's run() has not been started"
+            let counts = "\(machine.leasedCount) lent, \(machine.connectingCount) being made"
             return PostgresError(
-                .poolTimeout, "no connection came free within \(timeout)\(hint)", underlying: lastConnectError)
+                .poolTimeout, "no connection came free within \(timeout) (\(counts))\(hint)",
+                underlying: lastConnectError)
         }
     }
 }

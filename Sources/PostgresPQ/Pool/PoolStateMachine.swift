@@ -68,7 +68,7 @@ struct PoolStateMachine {
     }
 
     var leasedCount: Int { connections.values.count { $0 == .leased } }
-    private var connectingCount: Int { connections.values.count { $0 == .connecting } }
+    var connectingCount: Int { connections.values.count { $0 == .connecting } }
 
     /// Takes an idle connection, or returns `nil` when the caller has to wait.
     mutating func leaseIdle() -> Int? {

@@ -10,8 +10,8 @@ extension PostgresClient {
     /// Makes connections and looks after them, until the task is cancelled or told to shut down gracefully.
     ///
     /// Then it lends no more, waits up to ``Configuration/shutdownTimeout`` for lent connections to come back, closes
-    /// everything and returns. Call it once.
-    public func run() async {
+    /// everything and returns. Call it once. It throws nothing; `throws` is the protocol's.
+    public func run() async throws {
         let isFirst = state.withLock { state in
             defer { state.isRunning = true }
             return !state.isRunning

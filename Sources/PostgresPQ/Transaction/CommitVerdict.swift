@@ -19,7 +19,8 @@ enum CommitVerdict {
             let error = PostgresError(.server, message, sqlState: .inFailedTransaction, sql: "COMMIT")
             self = .failed(PostgresTransactionError(stage: .commit, error: error))
         case .failed(let error):
-            self = Self.isAmbiguous(error) || error.isConnectionLost
+            self =
+                Self.isAmbiguous(error) || error.isConnectionLost
                 ? .unknown(Self.unknown(error))
                 : .failed(PostgresTransactionError(stage: .commit, error: error))
         case .skipped, .unanswered:

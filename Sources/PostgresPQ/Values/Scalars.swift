@@ -5,6 +5,7 @@ extension Bool: PostgresCodable, PostgresArrayElement, PostgresArrayDecodable {
     public static var postgresArrayType: PostgresType { .boolArray }
     public func encode(into buffer: inout [UInt8]) { buffer.append(self ? 1 : 0) }
 
+    /// Takes bool.
     public init(postgres cell: PostgresCell) throws {
         let bytes = try cell.bytes()
         guard cell.type == .bool, bytes.count == 1 else { throw cell.mismatch(Bool.self) }
@@ -20,6 +21,7 @@ extension UUID: PostgresCodable, PostgresArrayElement, PostgresArrayDecodable {
         withUnsafeBytes(of: uuid) { buffer.append(contentsOf: $0) }
     }
 
+    /// Takes uuid; a uuid in a text column is a `String`.
     public init(postgres cell: PostgresCell) throws {
         let bytes = try cell.bytes()
         guard cell.type == .uuid, bytes.count == 16 else { throw cell.mismatch(UUID.self) }

@@ -52,6 +52,6 @@ public enum ParkedReason: String, Sendable, CaseIterable {
     case horizonPassed = "horizon_passed"
     /// The stored state does not decode as the declared type, or the recovery point is not in the declaration.
     case unreadableState = "unreadable_state"
-    /// A step's output is over the limit.
-    case outputTooLarge = "output_too_large"
+    /// A step's output cannot be stored: it is over the limit, or holds a NUL character.
+    case unstorableOutput = "unstorable_output"
 }

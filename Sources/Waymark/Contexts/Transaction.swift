@@ -63,7 +63,8 @@ private final class StagedJobs: Sendable {
     func append<J: Job>(_ job: J, after delay: Duration) throws {
         let payload = try JSONCoding.encodeForStorage(job)
         if payload.utf8.count > Limits.valueBytes {
-            throw WaymarkError(.tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
+            throw WaymarkError(
+                .tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
         }
         try list.withLock { list in
             guard list.count < Limits.jobsPerPhase else {

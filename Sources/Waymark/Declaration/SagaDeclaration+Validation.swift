@@ -14,7 +14,8 @@ extension SagaDeclaration {
     static func problems(name: String, version: Int, steps: [DeclaredStep]) -> [String] {
         var problems: [String] = []
         if !isStorableName(name) {
-            problems.append("the saga's name '\(name)' is not 1 to \(Limits.nameLength) characters of a-z, 0-9, _ and -")
+            problems.append(
+                "the saga's name '\(name)' is not 1 to \(Limits.nameLength) characters of a-z, 0-9, _ and -")
         }
         if version < 1 { problems.append("the saga's version is \(version); it counts from 1") }
         if steps.isEmpty { problems.append("it has no steps") }

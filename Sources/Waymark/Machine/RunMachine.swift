@@ -107,7 +107,9 @@ package struct RunMachine: Sendable {
 
     private func traits(of work: Work) -> (kind: DeclaredStep.Kind, retry: RetryPolicy, timeout: Duration) {
         let step = declaration.steps[work.step]
-        if work.direction == .compensating, let undo = step.compensation { return (undo.kind, undo.retry, undo.timeout) }
+        if work.direction == .compensating, let undo = step.compensation {
+            return (undo.kind, undo.retry, undo.timeout)
+        }
         return (step.kind, step.retry, step.timeout)
     }
 

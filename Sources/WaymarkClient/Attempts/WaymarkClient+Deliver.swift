@@ -33,7 +33,7 @@ extension WaymarkClient {
                 switch try await send(parcel, to: base, number: attempts, deadline: deadline) {
                 case .unanswered(let text):
                     servers.rest(base, for: retry.rest)
-                    last = (nil, text)
+                    last.text = text
                     // The next server is asked at once.
                     if servers.next(except: tried) != nil { continue }
                 case .answered(let answer, let wish):
@@ -107,7 +107,9 @@ extension WaymarkClient {
 
     /// Whether the request itself cannot be sent. The cases with values are known by their names.
     private static func isMistake(_ error: HTTPClientError) -> Bool {
-        if [.invalidURL, .emptyHost, .emptyScheme, .alreadyShutdown, .missingSocketPath].contains(error) { return true }
+        if [.invalidURL, .emptyHost, .emptyScheme, .alreadyShutdown, .missingSocketPath].contains(error) {
+            return true
+        }
         return ["unsupportedScheme", "invalidHeaderField"].contains { error.description.contains($0) }
     }
 }

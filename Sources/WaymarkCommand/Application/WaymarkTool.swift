@@ -13,7 +13,8 @@ public struct WaymarkTool<Application: SagaApplication>: AsyncParsableCommand {
                 Exit codes: 0 done, 1 failed, 64 wrong usage, 69 database unreachable, 78 sagas or schema not usable.
                 """,
             subcommands: [
-                Dev<Application>.self, Orchestrate<Application>.self, Complete<Application>.self, Reap<Application>.self,
+                Dev<Application>.self, Orchestrate<Application>.self, Complete<Application>.self,
+                Reap<Application>.self,
                 DrainJobs<Application>.self, Migrate<Application>.self, Sagas<Application>.self,
                 Keys<Application>.self,
             ])

@@ -7,12 +7,19 @@ struct DrainJobs<Application: SagaApplication>: AsyncParsableCommand {
             discussion: "Any number of them, on any machines. Each job is delivered at least once, with a stable id.")
     }
 
+    @Option(help: "How long one delivery may take, and a silent drain keeps its jobs, in seconds.")
+    var leaseSeconds = 30.0
+
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
+    func validate() throws {
+        guard leaseSeconds > 0 else { throw ValidationError("--lease-seconds must be positive") }
+    }
+
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.drain", database, EngineOptions(), log) { command, client in
-            [try command.drain(on: client)]
+        try await ProcessCommand<Application>.run("waymark.drain", database, log) { command, client in
+            [try command.drain(on: client, lease: .seconds(leaseSeconds))]
         }
     }
 }

@@ -7,7 +7,8 @@ public import WaymarkEngine
 
 struct Keys<Application: SagaApplication>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "keys", abstract: "Inspects keys.", subcommands: [KeysList.self, KeysShow.self])
+        CommandConfiguration(
+            commandName: "keys", abstract: "Inspects keys.", subcommands: [KeysList.self, KeysShow.self])
     }
 }
 

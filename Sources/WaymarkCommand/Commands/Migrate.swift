@@ -28,7 +28,8 @@ struct Migrate<Application: SagaApplication>: AsyncParsableCommand {
             }
             let applied = try await database.withDatabase(logger: logger) { database in
                 try await database.withClient(logger: logger) { client in
-                    let applied = try await Migrator(postgres: client, schema: database.schema, logger: logger).migrate()
+                    let applied = try await Migrator(postgres: client, schema: database.schema, logger: logger)
+                        .migrate()
                     if let ownSchema { try await client.executeScript(ownSchema) }
                     return applied
                 }

@@ -4,7 +4,8 @@ struct Orchestrate<Application: SagaApplication>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "orchestrator", abstract: "Takes requests over HTTP and drives them.",
-            discussion: "Any number of them, on any machines. SIGTERM: finishes the steps at hand, gives back the rest.")
+            discussion: "Any number of them, on any machines. SIGTERM: finishes the steps at hand, gives back the rest."
+        )
     }
 
     @OptionGroup var http: HTTPOptions
@@ -13,7 +14,8 @@ struct Orchestrate<Application: SagaApplication>: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.orchestrator", database, engine, log) { command, client in
+        try await ProcessCommand<Application>.run("waymark.orchestrator", database, log, engine: engine.configuration) {
+            command, client in
             let orchestrator = try command.orchestrator(on: client)
             let server = http.server(command.application, orchestrator, client, logger: command.logger)
             return [server, orchestrator]

@@ -19,16 +19,19 @@ struct ProcessCommand<Application: SagaApplication> {
     ///
     /// Shutdown goes from the last service to the first, so what takes work comes before what does it.
     static func run(
-        _ label: String, _ options: DatabaseOptions, _ engine: EngineOptions, _ log: LogOptions, migrate: Bool = false,
+        _ label: String, _ options: DatabaseOptions, _ log: LogOptions, engine: EngineConfiguration = .init(),
+        migrate: Bool = false,
         services: (ProcessCommand, PostgresClient) async throws -> [any Service]
     ) async throws {
         let logger = log.logger(label, defaultLevel: .info)
         try await reporting(logger: logger) {
             let application = try Application(settings: .environment)
             try await options.withDatabase(logger: logger) { database in
+                var engine = engine
+                engine.schema = database.schema
                 let command = ProcessCommand(
                     application: application, database: database,
-                    engine: engine.configuration(schema: database.schema), logger: logger)
+                    engine: engine, logger: logger)
                 try await command.prepare(migrate: migrate)
                 let client = database.client(logger: logger)
                 let group = ServiceGroup(
@@ -60,11 +63,12 @@ struct ProcessCommand<Application: SagaApplication> {
             postgres: client, sagas: try SagaRegistry(application.sagas), configuration: engine, logger: logger)
     }
 
-    func drain(on client: PostgresClient) throws -> Drain {
+    func drain(on client: PostgresClient, lease: Duration? = nil) throws -> Drain {
         var handlers = JobHandlers()
         try application.addJobs(to: &handlers)
         var configuration = Drain.Configuration()
         configuration.schema = database.schema
+        if let lease { configuration.lease = lease }
         return Drain(postgres: client, handlers: handlers, configuration: configuration, logger: logger)
     }
 

@@ -9,7 +9,7 @@ struct Reap<Application: SagaApplication>: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.reaper", database, EngineOptions(), log) { command, client in
+        try await ProcessCommand<Application>.run("waymark.reaper", database, log) { command, client in
             [command.reaper(on: client)]
         }
     }

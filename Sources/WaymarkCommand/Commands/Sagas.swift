@@ -11,7 +11,9 @@ struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static var configuration: CommandConfiguration { CommandConfiguration(commandName: "list", abstract: "Lists the sagas.") }
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(commandName: "list", abstract: "Lists the sagas.")
+        }
 
         @Flag(help: "Print JSON.")
         var json = false
@@ -28,7 +30,9 @@ struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     struct Show: AsyncParsableCommand {
-        static var configuration: CommandConfiguration { CommandConfiguration(commandName: "show", abstract: "Shows a saga's steps.") }
+        static var configuration: CommandConfiguration {
+            CommandConfiguration(commandName: "show", abstract: "Shows a saga's steps.")
+        }
 
         @Argument(help: "The saga's stored name.")
         var saga: String
@@ -40,12 +44,14 @@ struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
             try await reporting(logger: Logger(label: "waymark.sagas")) {
                 let listing = SagaListing(try Application.declaration(named: saga))
                 if json { return try Output.write(json: listing) }
-                Output.write("\(listing.name), version \(listing.version): \(listing.request) to \(listing.response)\n\n")
+                Output.write(
+                    "\(listing.name), version \(listing.version): \(listing.request) to \(listing.response)\n\n")
                 Output.write(
                     table: ["step", "kind", "takes", "gives", "timeout", "attempts", "undone by"],
                     listing.steps.map { step in
                         [
-                            step.name, step.kind, step.takes, step.gives, "\(step.timeoutSeconds) s", "\(step.attempts)",
+                            step.name, step.kind, step.takes, step.gives, "\(step.timeoutSeconds) s",
+                            "\(step.attempts)",
                             step.compensation ?? "",
                         ]
                     })

@@ -17,7 +17,9 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: "The schema that holds Waymark's tables.")
     var schema = "waymark"
 
-    @Flag(inversion: .prefixedNo, help: "Use prepared statements; not behind a transaction pooler older than PgBouncer 1.21.")
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Use prepared statements; not behind a transaction pooler older than PgBouncer 1.21.")
     var preparedStatements = true
 
     @Option(help: "The most connections that this process opens.")
@@ -67,7 +69,7 @@ struct Database: Sendable {
         let client = client(logger: logger)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            group.addTask { await client.run() }
+            group.addTask { try await client.run() }
             return try await body(client)
         }
     }

@@ -19,12 +19,11 @@ struct EngineOptions: ParsableArguments {
         guard retentionHours > 0 else { throw ValidationError("--retention-hours must be positive") }
     }
 
-    func configuration(schema: SchemaName) -> EngineConfiguration {
+    var configuration: EngineConfiguration {
         var configuration = EngineConfiguration()
         configuration.lease = .seconds(leaseSeconds)
         configuration.gracePeriod = .seconds(graceSeconds)
         configuration.retention = .hours(retentionHours)
-        configuration.schema = schema
         return configuration
     }
 }

@@ -9,9 +9,11 @@ extension KeyDetails {
             ("saga", "\(summary.saga), version \(sagaVersion)"),
             ("state", summary.state.rawValue + (direction == "compensating" ? ", compensating" : "")),
             ("recovery point", summary.recoveryPoint), ("attempts", "\(summary.attempts)"), ("fence", "\(fence)"),
-            ("held by", lockedBy), ("lease left", leaseSeconds.map(Self.seconds)), ("due in", dueSeconds.map(Self.seconds)),
+            ("held by", lockedBy), ("lease left", leaseSeconds.map(Self.seconds)),
+            ("due in", dueSeconds.map(Self.seconds)),
             ("parked because", parkedReason), ("last error", lastError), ("answer", responseStatus.map(String.init)),
-            ("created", summary.createdAt.formatted(.iso8601)), ("progressed", summary.progressedAt.formatted(.iso8601)),
+            ("created", summary.createdAt.formatted(.iso8601)),
+            ("progressed", summary.progressedAt.formatted(.iso8601)),
         ]
         if let request { lines.append(("request", request)) }
         for entry in journal {

@@ -85,10 +85,13 @@ public final class Completionist: Service {
                 } catch {
                     failures += 1
                     burst = 1
-                    engine.logger.warning("no keys could be claimed", metadata: ["error": .string(Runner.text(of: error))])
+                    engine.logger.warning(
+                        "no keys could be claimed", metadata: ["error": .string(Runner.text(of: error))])
                 }
                 await configuration.pace.rest(failures: failures)
             }
+            // The orchestrator may be told to stop before we are; whoever runs us takes an early end for a failure.
+            try? await gracefulShutdown()
         }
     }
 

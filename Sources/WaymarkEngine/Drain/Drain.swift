@@ -15,7 +15,7 @@ public final class Drain: Service {
         /// Deliveries under way at the same time.
         public var concurrency = 16
         /// How long a drain may be silent before another takes its jobs; also the timeout of one delivery.
-        public var lease: Duration = .seconds(60)
+        public var lease: Duration = .seconds(30)
         public var retry: RetryPolicy = .exponential(attempts: 20, base: .milliseconds(500), cap: .minutes(10))
         public var pace = Pace(idle: .milliseconds(250))
         public var schema: SchemaName = .waymark
@@ -111,7 +111,8 @@ public final class Drain: Service {
         metrics.failJob()
         let text = Runner.text(of: error)
         if job.delivery.attempt >= configuration.retry.attempts {
-            logger.error("job is dead", metadata: ["job": .string(job.name), "id": .stringConvertible(job.delivery.id)])
+            logger.error(
+                "job is dead", metadata: ["job": .string(job.name), "id": .stringConvertible(job.delivery.id)])
             await settle(statements.bury(job.delivery.id, fence: job.fence, error: text), job)
             return .dead
         }
@@ -130,9 +131,7 @@ public final class Drain: Service {
     /// Writes what became of a job. When that fails the job's lease lapses and it is delivered again, which at least once
     /// allows.
     private func settle(_ query: PostgresQuery, _ job: ClaimedJob) async {
-        do {
-            try await postgres.execute(query)
-        } catch {
+        if case .failure(let error) = await postgres.patiently({ try await $0.execute(query) }) {
             logger.warning(
                 "a delivery could not be recorded; it will be repeated",
                 metadata: ["id": .stringConvertible(job.delivery.id), "error": .string(Runner.text(of: error))])

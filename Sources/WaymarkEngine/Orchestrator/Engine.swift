@@ -23,24 +23,6 @@ struct Engine: Sendable {
             retention: configuration.retention)
     }
 
-    /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`.
-    func patiently<Value: Sendable>(
-        _ body: (PostgresClient) async throws -> Value
-    ) async -> Result<Value, PostgresError> {
-        let deadline = ContinuousClock.now + EngineLimits.outagePatience
-        while true {
-            do {
-                return .success(try await body(postgres))
-            } catch let error as PostgresError where error.isUnavailable && .now < deadline {
-                if (try? await Task.sleep(for: EngineLimits.outagePause)) == nil { return .failure(error) }
-            } catch let error as PostgresError {
-                return .failure(error)
-            } catch {
-                return .failure(PostgresError(.decoding, "\(error)"))
-            }
-        }
-    }
-
     /// Works on a key that was claimed, in a task of its own: whoever waits for it may go away, the work goes on.
     func drive(_ row: ClaimedRow, claimedAt: ContinuousClock.Instant) async -> Conclusion {
         let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil)
@@ -54,7 +36,7 @@ struct Engine: Sendable {
                 // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.
                 let update = statements.park(
                     row.context.id, fence: row.fence, reason: .unreadableState, error: Runner.text(of: error))
-                _ = await patiently { postgres in try await postgres.execute(update) }
+                _ = await postgres.patiently { postgres in try await postgres.execute(update) }
                 return .parked(.unreadableState)
             }
         }
@@ -62,7 +44,7 @@ struct Engine: Sendable {
             // Claimed, and then this process began to stop: given back without burning an attempt.
             let update = statements.release(
                 row.context.id, fence: row.fence, after: .zero, attempts: row.state.attempts - 1, error: nil)
-            _ = await patiently { postgres in try await postgres.execute(update) }
+            _ = await postgres.patiently { postgres in try await postgres.execute(update) }
         }
         return conclusion
     }

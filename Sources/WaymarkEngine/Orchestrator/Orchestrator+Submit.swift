@@ -96,7 +96,7 @@ extension Orchestrator {
     /// Answers from the row of a key that somebody else has accepted; claims it where nobody works on it.
     private func look(at request: AcceptedRequest) async throws -> Submission? {
         let query = engine.statements.observe(request.context.id)
-        let found = try await engine.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
+        let found = try await engine.postgres.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
         guard let row = found else { return nil }
         guard row.scope == request.context.scope.description, row.key == request.context.key.description,
             row.saga == request.context.saga
@@ -120,7 +120,7 @@ extension Orchestrator {
     private func claim(_ request: AcceptedRequest, fence: Int) async throws -> Submission? {
         let claimedAt = ContinuousClock.now
         let query = engine.statements.claim(request.context.id, fence: fence)
-        let claimed = try await engine.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
+        let claimed = try await engine.postgres.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
         guard let claimed else { return nil }
         engine.metrics.claim(1)
         return try await settle(await engine.drive(claimed, claimedAt: claimedAt), of: request)

@@ -61,7 +61,7 @@ public final class Orchestrator: Service {
     /// Renews leases until the task is cancelled or shut down gracefully.
     public func run() async throws {
         // Detached, so that it does not see the shutdown: leases are renewed until the last step at hand is over.
-        let connection = Task.detached { [leaseConnection] in await leaseConnection.run() }
+        let connection = Task.detached { [leaseConnection] in try await leaseConnection.run() }
         defer { connection.cancel() }
         await withTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
@@ -83,7 +83,8 @@ public final class Orchestrator: Service {
                 try await engine.held.renewOnce(
                     engine.statements, on: leaseConnection, lease: engine.configuration.lease)
             } catch {
-                engine.logger.warning("leases could not be renewed", metadata: ["error": .string(Runner.text(of: error))])
+                engine.logger.warning(
+                    "leases could not be renewed", metadata: ["error": .string(Runner.text(of: error))])
             }
             try? await Task.sleep(for: engine.configuration.lease / 6)
         }

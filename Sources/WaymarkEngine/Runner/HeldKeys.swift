@@ -90,7 +90,11 @@ final class HeldKeys: Sendable {
         if renewals.isEmpty { return }
         let results = try await postgres.pipelineEach(renewals.map { statements.renew($0.hold.id, fence: $0.fence) })
         for (renewal, result) in zip(renewals, results) {
-            if try result.get().isEmpty { renewal.hold.lose() } else { renewal.hold.confirm(fence: renewal.fence, at: now) }
+            if try result.get().isEmpty {
+                renewal.hold.lose()
+            } else {
+                renewal.hold.confirm(fence: renewal.fence, at: now)
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ extension Runner {
         switch verdict {
         case .failed(let failure, let error):
             return await drive(fail(work, failure, error))
-        case .committed, .conflict, .uncertain, .lost, .interrupted:
+        case .committed, .conflict, .uncertain, .lost, .unreachable, .interrupted:
             return await afterUncertainAcceptance(of: work)
         }
     }
@@ -72,7 +72,7 @@ extension Runner {
     /// Inserts the row; true when the row that is there is ours, also when an earlier sending inserted it.
     private func insert(_ request: AcceptedRequest) async -> Result<Bool, PostgresError> {
         let query = engine.statements.accept(request)
-        let inserted = await engine.patiently { try await !$0.query(query).isEmpty }
+        let inserted = await engine.postgres.patiently { try await !$0.query(query).isEmpty }
         guard case .success(false) = inserted else {
             if case .success(true) = inserted { engine.metrics.accept() }
             return inserted

@@ -12,6 +12,8 @@ extension Runner {
         /// The connection went away, or the guard found no row: only the row tells where we stand.
         case uncertain(PostgresError)
         case lost
+        /// A result is in hand and the database stays away: repeating the call would not bring it back.
+        case unreachable(PostgresError)
         case interrupted
     }
 
@@ -103,7 +105,7 @@ extension Runner {
         switch await write(progress(work, value), landed: { $0.recoveryPoint == work.to }) {
         case .done: .committed(value)
         case .lost: .lost
-        case .failed(let error): error.isConnectionLost ? .uncertain(error) : verdict(on: error)
+        case .failed(let error): error.isUnavailable ? .unreachable(error) : verdict(on: error)
         }
     }
 

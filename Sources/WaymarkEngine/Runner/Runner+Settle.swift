@@ -23,6 +23,7 @@ extension Runner {
             case .failed(let failure, let error): return .failed(failure, error)
             case .interrupted: return .interrupted
             case .lost: return .lost
+            case .unreachable(let error): return .unreachable(error)
             case .conflict(let error):
                 conflicts += 1
                 if conflicts > EngineLimits.conflictReruns { return .failed(.transient(retryAfter: nil), error) }
@@ -79,7 +80,7 @@ extension Runner {
     /// Reads where the row stands, waiting for a database that is away.
     func locate() async -> Result<Location?, PostgresError> {
         let query = engine.statements.locate(context.id)
-        return await engine.patiently { postgres in
+        return await engine.postgres.patiently { postgres in
             try await postgres.query(query).first.map(Location.init)
         }
     }
@@ -97,8 +98,8 @@ extension Runner {
             return verdict(on: error.error, mayBeCommitted: true)
         case let error as PostgresError:
             return verdict(on: error, mayBeCommitted: false)
-        case let error as WaymarkError where error.code == .tooLarge:
-            return .failed(.hopeless(.outputTooLarge), Self.text(of: error))
+        case let error as WaymarkError where error.code == .tooLarge || error.code == .invalidJSON:
+            return .failed(.hopeless(.unstorableOutput), Self.text(of: error))
         case is StepTimeout:
             return .failed(.transient(retryAfter: nil), "the step timed out")
         case is CancellationError where Task.isCancelled:

@@ -17,7 +17,7 @@ extension Runner {
     /// A lost connection leaves open whether it was applied; then it is sent again, and if its guard finds no row,
     /// `landed` tells from the row whether the first sending was.
     func write(_ update: PostgresQuery, landed: @escaping @Sendable (Location) -> Bool) async -> WriteResult {
-        let result = await engine.patiently { postgres in try await !postgres.query(update).isEmpty }
+        let result = await engine.postgres.patiently { postgres in try await !postgres.query(update).isEmpty }
         switch result {
         case .success(true): return .done
         case .failure(let error): return .failed(error)

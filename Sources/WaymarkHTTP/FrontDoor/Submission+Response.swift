@@ -54,7 +54,8 @@ extension HTTPField.Name {
 extension Response {
     static func json(_ status: HTTPResponse.Status, _ body: String) -> Response {
         Response(
-            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: body)))
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(string: body)))
     }
 
     static func problem(_ status: HTTPResponse.Status, _ body: String) -> Response {

@@ -36,7 +36,8 @@ extension Problem {
         case .keyNotFound(let key, let context):
             self.init(.malformed, "The field is missing.", field: Self.path(context.codingPath + [key]))
         case .valueNotFound(let type, let context):
-            self.init(.malformed, "The field is null; \(Self.name(type)) is expected.", field: Self.path(context.codingPath))
+            self.init(
+                .malformed, "The field is null; \(Self.name(type)) is expected.", field: Self.path(context.codingPath))
         case .typeMismatch(let type, let context):
             self.init(
                 .malformed, "The field has the wrong type; \(Self.name(type)) is expected.",

@@ -6,13 +6,19 @@ import Testing
 @Suite struct AnswerTests {
     @Test func aRejectionIsAProblemDocument() {
         let rejection = Rejection(
-            status: 402, type: "card_declined", title: "The card was declined.", detail: "Ask \"your\" bank / us.")
+            status: 402,
+            type: "card_declined",
+            title: "The card was declined.",
+            detail: "Ask \"your\" bank / us."
+        )
         #expect(rejection.status == 402)
         #expect(
             rejection.body
-                == #"{"detail":"Ask \"your\" bank / us.","status":402,"title":"The card was declined.","type":"card_declined"}"#)
+                == #"{"detail":"Ask \"your\" bank / us.","status":402,"title":"The card was declined.","type":"card_declined"}"#
+        )
         #expect(
-            Rejection(status: 599, type: "t", title: "é").body == #"{"status":599,"title":"é","type":"t"}"#)
+            Rejection(status: 599, type: "t", title: "é").body == #"{"status":599,"title":"é","type":"t"}"#
+        )
     }
 
     @Test func aRejectionCanHaveABodyOfItsOwn() throws {
@@ -43,7 +49,8 @@ import Testing
     @Test func errorsNameTheirField() {
         #expect(
             WaymarkError(.invalidField, "must be positive", field: "origin.lat").description
-                == "invalid_field: origin.lat: must be positive")
+                == "invalid_field: origin.lat: must be positive"
+        )
         #expect(WaymarkError(.stopping, "bye").description == "stopping: bye")
     }
 
@@ -51,7 +58,8 @@ import Testing
     @Test func parkedReasonsKeepTheirNames() {
         #expect(
             ParkedReason.allCases.map(\.rawValue)
-                == ["attempts_exhausted", "horizon_passed", "unreadable_state", "output_too_large"])
+                == ["attempts_exhausted", "horizon_passed", "unreadable_state", "unstorable_output"]
+        )
     }
 
     @Test func directionsKeepTheirNames() {

@@ -18,7 +18,8 @@ import Waymark
                     n2 -.->|"undo charge_created<br>foreign call, keyed for 24 h"| n4
                     n4 -.->|"undo ride_created<br>atomic phase"| n5
 
-                """)
+                """
+        )
     }
 
     @Test func dot() throws {
@@ -33,7 +34,8 @@ import Waymark
                     "charge_created:undone" -> "finished:rejected" [label="undo ride_created\natomic phase", style=dashed];
                 }
 
-                """#)
+                """#
+        )
     }
 
     @Test func withoutCompensationsThereIsNoWayBack() throws {
@@ -45,7 +47,8 @@ import Waymark
                     n1(["finished"])
                     n0 -->|"only<br>foreign call, natural"| n1
 
-                """)
+                """
+        )
     }
 
     /// "end" is a word of Mermaid's, and a hyphen is none of its letters.

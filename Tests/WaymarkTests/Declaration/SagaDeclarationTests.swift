@@ -29,21 +29,26 @@ import Waymark
     @Test func recoveryPointsAreThoseARequestReaches() throws {
         #expect(
             try SagaDeclaration(BookRide()).recoveryPoints
-                == ["started", "ride_created", "charge_created", "charge_created:undone", "finished"])
+                == ["started", "ride_created", "charge_created", "charge_created:undone", "finished"]
+        )
         #expect(try SagaDeclaration(Assembled([phase("a")])).recoveryPoints == ["started", "finished"])
         let gaps = Assembled([phase("a").undonePhase(), phase("b"), call("c").undoneCall(), call("d"), phase("e")])
         #expect(
-            try SagaDeclaration(gaps).recoveryPoints == ["started", "a", "b", "c", "d", "c:undone", "finished"])
+            try SagaDeclaration(gaps).recoveryPoints == ["started", "a", "b", "c", "d", "c:undone", "finished"]
+        )
     }
 
     /// Whoever claims a key whose point is on the list must be able to go on from there.
     @Test func everyRecoveryPointButTheLastCanBeResumed() throws {
         let declaration = try SagaDeclaration(
-            Assembled([phase("a").undonePhase(), call("b").undoneCall(), phase("c").undonePhase(), phase("d")]))
+            Assembled([phase("a").undonePhase(), call("b").undoneCall(), phase("c").undonePhase(), phase("d")])
+        )
         for point in declaration.recoveryPoints.dropLast() {
             let direction: Direction = point.hasSuffix(":undone") ? .compensating : .forward
             let machine = RunMachine(
-                declaration: declaration, state: RunState(direction: direction, recoveryPoint: point, attempts: 1))
+                declaration: declaration,
+                state: RunState(direction: direction, recoveryPoint: point, attempts: 1)
+            )
             #expect(machine.next?.from == point)
         }
     }

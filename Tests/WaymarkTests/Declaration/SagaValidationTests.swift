@@ -16,14 +16,16 @@ import Waymark
     func stepNames(name: String) throws {
         #expect(
             try problems([phase("a"), phase(name)])
-                == ["step '\(name)': a recovery point is 1 to 80 characters of a-z, 0-9, _ and -"])
+                == ["step '\(name)': a recovery point is 1 to 80 characters of a-z, 0-9, _ and -"]
+        )
     }
 
     @Test(arguments: ["started", "finished"])
     func reservedNames(name: String) throws {
         #expect(
             try problems([phase(name)])
-                == ["step '\(name)': the recovery points 'started' and 'finished' are reserved"])
+                == ["step '\(name)': the recovery points 'started' and 'finished' are reserved"]
+        )
     }
 
     @Test(arguments: ["a", "0", "-", "_", "a-b_9", String(repeating: "n", count: 80)])
@@ -41,7 +43,8 @@ import Waymark
             try problems(Misnamed()) == [
                 "the saga's name 'Book Ride' is not 1 to 80 characters of a-z, 0-9, _ and -",
                 "the saga's version is 0; it counts from 1",
-            ])
+            ]
+        )
     }
 
     @Test func repeatedPoints() throws {
@@ -68,7 +71,8 @@ import Waymark
         let expected = "its timeout is \(timeout); it must be positive"
         #expect(
             try problems([phase("a").undonePhase(timeout: timeout), phase("b").timeout(timeout)])
-                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"])
+                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"]
+        )
     }
 
     @Test(arguments: [0, -1])
@@ -77,7 +81,8 @@ import Waymark
         let expected = "it allows \(attempts) attempts; at least 1 is needed"
         #expect(
             try problems([phase("a").undonePhase(retry: policy), phase("b").retry(policy)])
-                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"])
+                == ["compensation of step 'a': \(expected)", "step 'b': \(expected)"]
+        )
     }
 
     @Test func delays() throws {
@@ -89,7 +94,8 @@ import Waymark
             try problems(steps) == [
                 "step 'a': its retry delays run from 2.0 seconds to 1.0 seconds",
                 "step 'b': its retry delays run from -1.0 seconds to -1.0 seconds",
-            ])
+            ]
+        )
     }
 
     @Test func horizons() throws {
@@ -100,13 +106,15 @@ import Waymark
                 call("a", keyed).timeout(.seconds(20)),
                 call("b", keyed).timeout(.seconds(19)).undoneCall(keyed, timeout: .seconds(20)),
                 phase("c"),
-            ]) == ["step 'a': \(expected)", "compensation of step 'b': \(expected)"])
+            ]) == ["step 'a': \(expected)", "compensation of step 'b': \(expected)"]
+        )
     }
 
     @Test func allProblemsAreToldAtOnce() throws {
         let error = #expect(throws: SagaDeclarationError.self) {
             try SagaDeclaration(
-                Assembled([phase("A"), call("started"), phase("b").retry(.exponential(attempts: 0)), phase("b")]))
+                Assembled([phase("A"), call("started"), phase("b").retry(.exponential(attempts: 0)), phase("b")])
+            )
         }
         #expect(
             error?.description == """
@@ -115,7 +123,8 @@ import Waymark
                 step 'started': the recovery points 'started' and 'finished' are reserved; \
                 step 'b': it allows 0 attempts; at least 1 is needed; \
                 step 'b': another step has the same recovery point
-                """)
+                """
+        )
         #expect(error?.saga == "assembled")
     }
 }

@@ -14,14 +14,20 @@ import Testing
     @Test func membersAreSortedAndSlashesBare() throws {
         #expect(
             try JSONCoding.encode(Sample(apple: "é"))
-                == #"{"apple":"é","url":"https://example.com/a","when":"1970-01-01T00:00:00.000Z","zebra":1}"#)
+                == #"{"apple":"é","url":"https://example.com/a","when":"1970-01-01T00:00:00.000Z","zebra":1}"#
+        )
     }
 
     @Test func optionalsAndFragments() throws {
         #expect(try JSONCoding.encode(Int?.none) == "null")
         #expect(try JSONCoding.decode(Int?.self, from: "null") == nil)
         #expect(try JSONCoding.encode("text") == #""text""#)
-        #expect(try JSONCoding.decode(Sample.self, from: #"{"zebra":1,"url":"https://example.com/a","when":"1970-01-01T00:00:00Z"}"#) == Sample())
+        #expect(
+            try JSONCoding.decode(
+                Sample.self,
+                from: #"{"zebra":1,"url":"https://example.com/a","when":"1970-01-01T00:00:00Z"}"#
+            ) == Sample()
+        )
     }
 
     @Test(arguments: [

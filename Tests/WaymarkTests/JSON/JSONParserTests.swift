@@ -19,7 +19,8 @@ import Testing
         arguments: [
             "0", "-0", "1", "-1", "10", "0.0", "0.10", "1e5", "1E+05", "1e-5", "-12.34e-56", "9007199254740993",
             "0.10000000000000001", "123456789012345678901234567890", "1e999999", "1e-999999",
-        ])
+        ]
+    )
     func numbers(text: String) throws {
         #expect(try JSONValue(parsing: text) == .number(text))
     }

@@ -61,7 +61,10 @@ import Testing
     ]
 
     static let numbers =
-        ["-", "01", "00", "-01", "1.", ".5", "+1", "1e", "1e+", "1E-", "1.e5", "0x10", "1_000", "--1", "1.2.3", "-Infinity"]
+        [
+            "-", "01", "00", "-01", "1.", ".5", "+1", "1e", "1e+", "1E-", "1.e5", "0x10", "1_000", "--1", "1.2.3",
+            "-Infinity",
+        ]
 
     static let strings = [
         Refusal("\"", "a string does not end (at byte 1)"),
@@ -104,7 +107,8 @@ import Testing
     @Test(arguments: structure + words + strings + repetitions)
     func refuses(refusal: Refusal) throws {
         let error = try #require(
-            #expect(throws: WaymarkError.self) { try JSONValue(parsing: refusal.text) })
+            #expect(throws: WaymarkError.self) { try JSONValue(parsing: refusal.text) }
+        )
         #expect(error.code == .invalidJSON)
         #expect(error.message == refusal.message)
         #expect(error.field == refusal.field)

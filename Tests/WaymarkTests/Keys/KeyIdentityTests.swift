@@ -9,26 +9,37 @@ import Testing
     private static let incarnation = "0F0E0D0C-0B0A-4908-8706-050403020100"
 
     private func context(
-        scope: String = "tenant-1", key: String = "order-42", incarnation: String = incarnation
+        scope: String = "tenant-1",
+        key: String = "order-42",
+        incarnation: String = incarnation
     ) throws -> KeyContext {
         let (scope, key) = (try Scope(scope), try IdempotencyKey(key))
         return KeyContext(
-            id: KeyIdentity.rowID(scope: scope, key: key), scope: scope, key: key, saga: "book-ride",
-            incarnation: try #require(UUID(uuidString: incarnation)))
+            id: KeyIdentity.rowID(scope: scope, key: key),
+            scope: scope,
+            key: key,
+            saga: "book-ride",
+            incarnation: try #require(UUID(uuidString: incarnation))
+        )
     }
 
     @Test func theRowsID() throws {
         #expect(try context().id.uuidString == "5C9B883D-B78D-8180-8223-D15533B156FF")
-        #expect(try context(scope: "b\u{FC}cher \u{20AC}", key: "~ !").id.uuidString == "E7C9C61B-A965-89B5-9EFA-C1BA8CB7EB8B")
+        #expect(
+            try context(scope: "b\u{FC}cher \u{20AC}", key: "~ !").id.uuidString
+                == "E7C9C61B-A965-89B5-9EFA-C1BA8CB7EB8B"
+        )
     }
 
     @Test func theKeysSentAbroad() throws {
         let context = try context()
         #expect(
-            KeyIdentity.foreignKey(context, recoveryPoint: "charge_created") == "59975e45-b9e1-82f7-9d73-1e6378ca9e7a")
+            KeyIdentity.foreignKey(context, recoveryPoint: "charge_created") == "59975e45-b9e1-82f7-9d73-1e6378ca9e7a"
+        )
         #expect(
             KeyIdentity.foreignKey(context, recoveryPoint: "charge_created:undone")
-                == "e2221586-22a6-85e7-bb1f-593a3e6d0eb2")
+                == "e2221586-22a6-85e7-bb1f-593a3e6d0eb2"
+        )
     }
 
     @Test(arguments: [
@@ -43,7 +54,8 @@ import Testing
     @Test func theyAreUUIDsOfVersion8() throws {
         for index in 0..<1_000 {
             let context = try context(key: "key-\(index)")
-            let ids = [context.id, KeyIdentity.jobID(context, recoveryPoint: "a", position: index)]
+            let ids =
+                [context.id, KeyIdentity.jobID(context, recoveryPoint: "a", position: index)]
                 + [UUID(uuidString: KeyIdentity.foreignKey(context, recoveryPoint: "a"))].compactMap(\.self)
             #expect(ids.count == 3)
             for id in ids {
@@ -67,7 +79,8 @@ import Testing
                 ids.insert(KeyIdentity.foreignKey(context, recoveryPoint: point))
                 for position in [0, 1, 10] {
                     ids.insert(
-                        KeyIdentity.jobID(context, recoveryPoint: point, position: position).uuidString.lowercased())
+                        KeyIdentity.jobID(context, recoveryPoint: point, position: position).uuidString.lowercased()
+                    )
                 }
             }
         }

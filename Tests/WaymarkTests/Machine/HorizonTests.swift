@@ -16,10 +16,12 @@ import Testing
                 call("a", direction == .forward ? idempotence : .natural).timeout(Self.timeout)
                     .undoneCall(direction == .forward ? .natural : idempotence, timeout: Self.timeout),
                 phase("b"),
-            ]))
+            ])
+        )
         return RunMachine(
             declaration: declaration,
-            state: RunState(direction: direction, recoveryPoint: direction == .forward ? "started" : "a", attempts: 1))
+            state: RunState(direction: direction, recoveryPoint: direction == .forward ? "started" : "a", attempts: 1)
+        )
     }
 
     private func isPerformed(_ action: RunMachine.Action) -> Bool {
@@ -46,7 +48,8 @@ import Testing
 
     @Test func attemptsUsedUpComeFirst() throws {
         let declaration = try SagaDeclaration(
-            Assembled([call("a", .keyed(horizon: Self.horizon)).retry(.none), phase("b")]))
+            Assembled([call("a", .keyed(horizon: Self.horizon)).retry(.none), phase("b")])
+        )
         let machine = RunMachine(declaration: declaration, state: RunState(recoveryPoint: "started", attempts: 2))
         #expect(machine.resume(sincePoint: Self.horizon) == .park(.attemptsExhausted))
     }
@@ -55,7 +58,8 @@ import Testing
         let declaration = try SagaDeclaration(
             Assembled([
                 phase("a"), call("b", .keyed(horizon: Self.timeout + Self.atom)).timeout(Self.timeout), phase("c"),
-            ]))
+            ])
+        )
         var machine = RunMachine(declaration: declaration, state: RunState(recoveryPoint: "started", attempts: 1))
         let action = machine.committed(Work(step: 0, direction: .forward, from: "started", to: "a"))
         #expect(action == .perform(Work(step: 1, direction: .forward, from: "a", to: "b")))

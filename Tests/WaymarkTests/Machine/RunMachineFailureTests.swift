@@ -15,15 +15,23 @@ import Testing
             Assembled([
                 phase("a").retry(retry).undonePhase(retry: retry), call("b").retry(retry).undoneCall(retry: retry),
                 phase("c").retry(retry),
-            ]))
+            ])
+        )
         return RunMachine(
             declaration: declaration,
             state: RunState(
-                direction: direction, recoveryPoint: direction == .forward ? "a" : "b", attempts: attempts))
+                direction: direction,
+                recoveryPoint: direction == .forward ? "a" : "b",
+                attempts: attempts
+            )
+        )
     }
 
     private func action(
-        _ failure: StepFailure, _ direction: Direction = .forward, attempts: Int = 1, ceiling: Duration = .seconds(2)
+        _ failure: StepFailure,
+        _ direction: Direction = .forward,
+        attempts: Int = 1,
+        ceiling: Duration = .seconds(2)
     ) throws -> RunMachine.Action {
         var longest = LargestNumber()
         return try machine(direction, attempts: attempts, ceiling: ceiling)
@@ -82,15 +90,23 @@ import Testing
 
     @Test func eachStepHasItsOwnPolicy() throws {
         let declaration = try SagaDeclaration(
-            Assembled([phase("a").retry(.none).undonePhase(retry: .fixed(attempts: 2, every: .zero)), phase("b")]))
+            Assembled([phase("a").retry(.none).undonePhase(retry: .fixed(attempts: 2, every: .zero)), phase("b")])
+        )
         var random = LargestNumber()
         let once = RunMachine(declaration: declaration, state: RunState(recoveryPoint: "started", attempts: 1))
         #expect(
-            once.failed(Work(step: 0, direction: .forward, from: "started", to: "a"), .transient(retryAfter: nil), using: &random)
-                == .park(.attemptsExhausted))
+            once.failed(
+                Work(step: 0, direction: .forward, from: "started", to: "a"),
+                .transient(retryAfter: nil),
+                using: &random
+            )
+                == .park(.attemptsExhausted)
+        )
         let undo = Work(step: 0, direction: .compensating, from: "a", to: "finished")
         let twice = RunMachine(
-            declaration: declaration, state: RunState(direction: .compensating, recoveryPoint: "a", attempts: 1))
+            declaration: declaration,
+            state: RunState(direction: .compensating, recoveryPoint: "a", attempts: 1)
+        )
         #expect(twice.failed(undo, .transient(retryAfter: nil), using: &random) == .retry(after: .zero))
     }
 }

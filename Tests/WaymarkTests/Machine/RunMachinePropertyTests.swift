@@ -28,7 +28,7 @@ import Testing
             }
         }
         // Otherwise the runs above show little.
-        for end in ["finished", "rejected", "attempts_exhausted", "horizon_passed", "output_too_large"] {
+        for end in ["finished", "rejected", "attempts_exhausted", "horizon_passed", "unstorable_output"] {
             #expect(ends[end, default: 0] > Self.runs / 100, "\(end) in \(ends)")
         }
     }
@@ -100,16 +100,21 @@ import Testing
             #expect(undone == toUndo, note)
             #expect(done.count < steps.count, note)
             #expect(rejection == Rejection(status: 409, type: "no", title: "\(done.count)"), note)
-        case .parked:
+        case .parked(let reason):
+            // The declaration never changes here: there is always a next step.
+            #expect(reason != .unreadableState, note)
             #expect(undone == Array(toUndo.prefix(undone.count)), note)
         }
     }
 
     private func policy(
-        of work: Work, _ run: SimulatedRun
+        of work: Work,
+        _ run: SimulatedRun
     ) -> (kind: DeclaredStep.Kind, retry: RetryPolicy, timeout: Duration) {
         let step = run.declaration.steps[work.step]
-        if work.direction == .compensating, let undo = step.compensation { return (undo.kind, undo.retry, undo.timeout) }
+        if work.direction == .compensating, let undo = step.compensation {
+            return (undo.kind, undo.retry, undo.timeout)
+        }
         return (step.kind, step.retry, step.timeout)
     }
 }

@@ -15,15 +15,19 @@ import Testing
                 call("b").retry(.fixed(attempts: 3, every: .seconds(1))).undoneCall(retry: .none),
                 phase("c"),
                 phase("d"),
-            ]))
+            ])
+        )
     }
 
     private func machine(
-        at point: String, _ direction: Direction = .forward, attempts: Int = 1
+        at point: String,
+        _ direction: Direction = .forward,
+        attempts: Int = 1
     ) throws -> RunMachine {
         RunMachine(
             declaration: try declaration(),
-            state: RunState(direction: direction, recoveryPoint: point, attempts: attempts))
+            state: RunState(direction: direction, recoveryPoint: point, attempts: attempts)
+        )
     }
 
     private func work(_ step: Int, _ from: String, _ to: String, _ direction: Direction = .forward) -> Work {
@@ -53,10 +57,12 @@ import Testing
     @Test(
         "A state that no step follows is parked, never guessed at",
         arguments: [
-            ("removed", Direction.forward), ("finished", .forward), ("d", .forward), ("b:undone", .forward), ("", .forward),
+            ("removed", Direction.forward), ("finished", .forward), ("d", .forward), ("b:undone", .forward),
+            ("", .forward),
             ("removed", .compensating), ("finished", .compensating), ("started", .compensating),
             ("a:undone", .compensating), ("removed:undone", .compensating),
-        ])
+        ]
+    )
     func parksUnreadableStates(point: String, direction: Direction) throws {
         #expect(try machine(at: point, direction).resume(sincePoint: .zero) == .park(.unreadableState))
     }

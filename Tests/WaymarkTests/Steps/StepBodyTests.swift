@@ -9,7 +9,12 @@ import Testing
     private func call(attempt: Int = 1) throws -> Call {
         let (scope, key) = (try Scope("s"), try IdempotencyKey("k"))
         let context = KeyContext(
-            id: KeyIdentity.rowID(scope: scope, key: key), scope: scope, key: key, saga: "book-ride", incarnation: UUID())
+            id: KeyIdentity.rowID(scope: scope, key: key),
+            scope: scope,
+            key: key,
+            saga: "book-ride",
+            incarnation: UUID()
+        )
         return Call(idempotencyKey: "key-abroad", attempt: attempt, timeout: .seconds(1), key: context)
     }
 
@@ -40,7 +45,8 @@ import Testing
     @Test func whatABodyThrowsComesOut() async throws {
         let rejection = Rejection(status: 400, type: "t", title: "t")
         let declaration = try SagaDeclaration(
-            Assembled([ForeignCall<Int, Int>("a", .natural) { _, _ in throw rejection }]))
+            Assembled([ForeignCall<Int, Int>("a", .natural) { _, _ in throw rejection }])
+        )
         await #expect(throws: rejection) { try await run(declaration.steps[0].body, on: 1) }
     }
 

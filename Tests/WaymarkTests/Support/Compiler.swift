@@ -56,7 +56,9 @@ struct Compiler {
         process.waitUntilExit()
         return Result(
             succeeded: process.terminationReason == .exit && process.terminationStatus == 0,
-            diagnostics: String(decoding: output, as: UTF8.self), seconds: (ContinuousClock.now - start) / .seconds(1))
+            diagnostics: String(decoding: output, as: UTF8.self),
+            seconds: (ContinuousClock.now - start) / .seconds(1)
+        )
     }
 
     /// Type-checks a text, as a file of its own.

@@ -44,7 +44,9 @@ extension ConfigurableStep<Int, Int> {
 
     /// An undo by a call that does nothing.
     func undoneCall(
-        _ idempotence: Idempotence = .natural, retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(30)
+        _ idempotence: Idempotence = .natural,
+        retry: RetryPolicy = .exponential(),
+        timeout: Duration = .seconds(30)
     ) -> Self {
         compensate(idempotence, retry: retry, timeout: timeout) { (_: Int, _: Call) in }
     }

@@ -10,9 +10,11 @@ struct Seed {
         print("\(test): WAYMARK_TEST_SEED=\(value)")
     }
 
-    /// The generator of the test's case numbered `index`.
+    /// The generator of the test's case numbered `index`. Its seed is mixed once more, so that no two cases get parts of
+    /// the same sequence.
     func generator(_ index: Int = 0) -> SeededGenerator {
-        SeededGenerator(seed: value &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15)
+        var seeds = SeededGenerator(seed: value &+ UInt64(index))
+        return SeededGenerator(seed: seeds.next())
     }
 }
 

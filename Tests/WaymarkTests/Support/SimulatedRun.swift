@@ -37,7 +37,9 @@ struct SimulatedRun {
         self.changesHolders = changesHolders
         self.random = random
         machine = RunMachine(
-            declaration: declaration, state: RunState(recoveryPoint: SagaDeclaration.started, attempts: 1))
+            declaration: declaration,
+            state: RunState(recoveryPoint: SagaDeclaration.started, attempts: 1)
+        )
     }
 
     /// Runs to the end, and through releases and deaths of holders.
@@ -73,7 +75,8 @@ struct SimulatedRun {
 
     private mutating func perform(_ work: Work) -> RunMachine.Action {
         performances.append(
-            Performance(work: work, attempt: machine.state.attempts, sincePoint: now - pointCommittedAt))
+            Performance(work: work, attempt: machine.state.attempts, sincePoint: now - pointCommittedAt)
+        )
         now += .milliseconds(Int.random(in: 0...1_000, using: &random))
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<55:
@@ -88,7 +91,7 @@ struct SimulatedRun {
         case 80..<88:
             return fail(work, .rejected(Rejection(status: 409, type: "no", title: "\(work.step)")))
         case 88:
-            return fail(work, .hopeless(.outputTooLarge))
+            return fail(work, .hopeless(.unstorableOutput))
         default:
             // The holder dies; another one claims the key when the lease is over.
             now += .seconds(15)
@@ -111,7 +114,8 @@ struct SimulatedRun {
         let row = machine.state
         machine = RunMachine(
             declaration: declaration,
-            state: RunState(direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: attempts))
+            state: RunState(direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: attempts)
+        )
         return machine.resume(sincePoint: now - pointCommittedAt)
     }
 

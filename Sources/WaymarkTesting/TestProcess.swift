@@ -1,6 +1,5 @@
 import Foundation
-import Subprocess
-import WaymarkTesting
+public import Subprocess
 
 #if canImport(System)
 import System
@@ -8,18 +7,37 @@ import System
 import SystemPackage
 #endif
 
-/// One of this package's executables as a real process, for as long as a test needs it.
-struct TestProcess: Sendable {
-    let pid: Int32
+/// One of the package's executables as a real process, for as long as a test needs it: to be stopped, killed, outlived.
+///
+/// ```swift
+/// let ended = try await TestProcess.with("waymark", ["orchestrator"] + TestProcess.anyPort, database: url) { process in
+///     let port = try await process.port()
+///     process.send(SIGKILL)
+/// }
+/// ```
+public struct TestProcess: Sendable {
+    /// How a process ended, and what it left.
+    public struct Ended<Result: Sendable>: Sendable {
+        /// What the closure returned.
+        public let result: Result
+        public let status: TerminationStatus
+        /// All it wrote, to standard output and standard error.
+        public let log: String
+    }
+
+    public let pid: Int32
     private let folder: URL
 
     /// Runs `executable` for the length of `body`, then asks it to stop with SIGTERM (unless it is gone).
-    /// - Parameter database: what it gets as `WAYMARK_DATABASE_URL`.
-    /// - Returns: what `body` returned, how the process ended, and all it wrote.
-    static func with<Result: Sendable>(
-        _ executable: String, _ arguments: [String], database: String, environment: [Environment.Key: String?] = [:],
+    /// - Parameters:
+    ///   - executable: one that was built along with the tests.
+    ///   - arguments: `{folder}` in them stands for a fresh folder, which is removed afterwards.
+    ///   - database: what it gets as `WAYMARK_DATABASE_URL`; none when empty.
+    ///   - settings: what else it gets in its environment.
+    public static func with<Result: Sendable>(
+        _ executable: String, _ arguments: [String], database: String, settings: [String: String] = [:],
         _ body: (TestProcess) async throws -> Result
-    ) async throws -> (result: Result, status: TerminationStatus, log: String) {
+    ) async throws -> Ended<Result> {
         let folder = FileManager.default.temporaryDirectory.appending(path: "waymark-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -29,7 +47,7 @@ struct TestProcess: Sendable {
         let ended = try await Subprocess.run(
             .path(FilePath(try path(of: executable))),
             arguments: Arguments(arguments.map { $0.replacing("{folder}", with: folder.path) }),
-            environment: .inherit.updating(environment.merging(["WAYMARK_DATABASE_URL": database]) { $1 }),
+            environment: .inherit.updating(variables(settings, database: database)),
             input: .none, output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .combinedWithOutput
         ) { execution in
             do {
@@ -42,31 +60,39 @@ struct TestProcess: Sendable {
                 throw error
             }
         }
-        return (ended.closureResult, ended.terminationStatus, (try? String(contentsOf: log, encoding: .utf8)) ?? "")
+        return Ended(
+            result: ended.closureResult, status: ended.terminationStatus,
+            log: (try? String(contentsOf: log, encoding: .utf8)) ?? "")
     }
 
     /// The arguments that make a server choose its port and write it down.
-    static let anyPort = ["--port", "0", "--port-file", "{folder}/port"]
+    public static let anyPort = ["--port", "0", "--port-file", "{folder}/port"]
 
     /// The port it listens on, once it does.
-    func port() async throws -> Int {
+    public func port() async throws -> Int {
         try await eventually("the process listens") {
             let text = try? String(contentsOf: folder.appending(path: "port"), encoding: .utf8)
             return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
         }
     }
 
-    var log: String { (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? "" }
+    public var log: String { (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? "" }
 
     /// Waits until it has ended by itself: a process that is dead and not yet waited for is a zombie, state Z in its stat.
-    func ended() async throws {
+    public func ended() async throws {
         try await eventually("the process ends") {
             guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
             return stat.split(separator: ")").last?.split(separator: " ").first == "Z"
         }
     }
 
-    func send(_ signal: Int32) { kill(pid, signal) }
+    public func send(_ signal: Int32) { kill(pid, signal) }
+
+    private static func variables(_ settings: [String: String], database: String) -> [Environment.Key: String?] {
+        var variables: [Environment.Key: String?] = ["WAYMARK_DATABASE_URL": database.isEmpty ? nil : database]
+        for (name, value) in settings { variables[Environment.Key(stringLiteral: name)] = value }
+        return variables
+    }
 
     /// The executable that was built along with the tests: beside their bundle, or above it.
     private static func path(of executable: String) throws -> String {

@@ -1,0 +1,24 @@
+import PostgresPQ
+
+extension PostgresClient {
+    /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`.
+    func patiently<Value: Sendable>(
+        _ body: (PostgresClient) async throws -> Value
+    ) async -> Result<Value, PostgresError> {
+        let deadline = ContinuousClock.now + EngineLimits.outagePatience
+        while true {
+            do {
+                return .success(try await body(self))
+            } catch let error as PostgresError where error.isUnavailable && .now < deadline {
+                if (try? await Task.sleep(for: EngineLimits.outagePause)) == nil { return .failure(error) }
+            } catch let error as PostgresError {
+                return .failure(error)
+            } catch is CancellationError {
+                return .failure(PostgresError(.cancelled, "cancelled"))
+            } catch {
+                // What a row does not decode as, beyond what PostgresPQ itself checks.
+                return .failure(PostgresError(.decoding, Runner.text(of: error), underlying: error))
+            }
+        }
+    }
+}

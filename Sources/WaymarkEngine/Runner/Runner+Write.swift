@@ -35,13 +35,13 @@ extension Runner {
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay)
         switch await write(update, landed: { _ in false }) {
-        case .lost: return .end(.lost)
-        case .failed(let error): return .end(.unreachable(error))
+        case .lost: return lost()
+        case .failed(let error): return unreachable(error)
         case .done: break
         }
         // A stop does not wait for a backoff: the next perform hands the key back.
         try? await Task.sleep(for: delay)
-        if hold.isLost { return .end(.lost) }
+        if hold.isLost { return lost() }
         return .next(machine.retried(sincePoint: sincePoint))
     }
 
@@ -54,8 +54,8 @@ extension Runner {
             ? engine.statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error)
             : engine.statements.reject(context.id, fence: fence, from: point, answer: answer, error: error)
         switch await write(update, landed: { $0.direction == .compensating && $0.answer == answer }) {
-        case .lost: return .end(.lost)
-        case .failed(let error): return .end(.unreachable(error))
+        case .lost: return lost()
+        case .failed(let error): return unreachable(error)
         case .done:
             self.answer = answer
             pointCommittedAt = .now
@@ -82,8 +82,8 @@ extension Runner {
         let runner = self
         switch await Task(operation: { await runner.write(update, landed: { _ in false }) }).value {
         case .done: return .end(conclusion)
-        case .lost: return .end(.lost)
-        case .failed(let error): return .end(.unreachable(error))
+        case .lost: return lost()
+        case .failed(let error): return unreachable(error)
         }
     }
 }

@@ -109,7 +109,7 @@ struct Runner {
         case .lost:
             return lost()
         case .unreachable(let error):
-            return .end(.unreachable(error))
+            return unreachable(error)
         }
     }
 
@@ -145,10 +145,15 @@ struct Runner {
     }
 
     /// Another runner has the key: nothing that this one does can be committed any more.
-    private func lost() -> Progression {
+    func lost() -> Progression {
         logger.notice("lease was lost", metadata: ["recovery_point": .string(machine.state.recoveryPoint)])
         engine.metrics.loseLease()
         return .end(.lost)
+    }
+
+    /// The database was asked in vain; also when the question was cancelled because the lease is lost.
+    func unreachable(_ error: PostgresError) -> Progression {
+        hold.isLost ? lost() : .end(.unreachable(error))
     }
 
     /// Gives the lease back without burning an attempt, for whoever is next.

@@ -32,8 +32,8 @@ public struct BookRide: Saga {
         try await tx.pipeline([
             """
             INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
-            VALUES (\(ride.id), \(tx.key.id), \(ride.userID), \(request.originLat), \(request.originLon),
-                \(request.targetLat), \(request.targetLon))
+            VALUES (\(ride.id), \(tx.key.id), \(ride.userID), \(request.route.originLat), \(request.route.originLon),
+                \(request.route.targetLat), \(request.route.targetLon))
             """,
             """
             INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)

@@ -6,23 +6,24 @@ public struct RideRequest: Codable, Sendable {
     let userID: Int
     /// The payment service's id of the rider.
     let customer: String
-    let originLat: Double
-    let originLon: Double
-    let targetLat: Double
-    let targetLon: Double
+    let route: Route
 
     enum CodingKeys: String, CodingKey {
         case userID = "user_id"
-        case customer
-        case originLat = "origin_lat"
-        case originLon = "origin_lon"
-        case targetLat = "target_lat"
-        case targetLon = "target_lon"
+        case customer, route
+    }
+
+    /// - Throws: `WaymarkError` that names the field which is not on the globe.
+    init(_ route: Route, for rider: Rider) throws {
+        try route.check()
+        userID = rider.id
+        customer = rider.customer
+        self.route = route
     }
 }
 
-/// The body of `POST /rides`, as JSON or as a form.
-struct RideFields: Decodable, Sendable {
+/// From where to where, in degrees: the body of `POST /rides`, as JSON or as a form.
+struct Route: Codable, Sendable {
     let originLat: Double
     let originLon: Double
     let targetLat: Double
@@ -35,17 +36,15 @@ struct RideFields: Decodable, Sendable {
         case targetLon = "target_lon"
     }
 
-    /// - Throws: `WaymarkError` that names the field which is not on the globe.
-    func request(for rider: Rider) throws -> RideRequest {
-        for (field, value, bound) in [
-            ("origin_lat", originLat, 90.0), ("origin_lon", originLon, 180.0), ("target_lat", targetLat, 90.0),
-            ("target_lon", targetLon, 180.0),
-        ] where !(-bound...bound).contains(value) {
-            throw WaymarkError(.invalidField, "must be between -\(Int(bound)) and \(Int(bound)) degrees", field: field)
+    func check() throws {
+        let coordinates: [(key: CodingKeys, value: Double, bound: Double)] = [
+            (.originLat, originLat, 90), (.originLon, originLon, 180), (.targetLat, targetLat, 90),
+            (.targetLon, targetLon, 180),
+        ]
+        for (key, value, bound) in coordinates where !(-bound...bound).contains(value) {
+            throw WaymarkError(
+                .invalidField, "must be between -\(Int(bound)) and \(Int(bound)) degrees", field: key.stringValue)
         }
-        return RideRequest(
-            userID: rider.id, customer: rider.customer, originLat: originLat, originLon: originLon,
-            targetLat: targetLat, targetLon: targetLon)
     }
 }
 

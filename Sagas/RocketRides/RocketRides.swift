@@ -33,8 +33,8 @@ public struct RocketRidesApplication: SagaApplication {
         let postgres = server.postgres
         let door = FrontDoor(server.orchestrator) { try await Rider.authenticated(by: $0, in: postgres) }
         door.addRoutes(to: router)
-        router.post("rides", saga: BookRide.self, through: door, status: .created) { (fields: RideFields, rider) in
-            try fields.request(for: rider)
+        router.post("rides", saga: BookRide.self, through: door, status: .created) { (route: Route, rider) in
+            try RideRequest(route, for: rider)
         }
     }
 }

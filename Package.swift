@@ -137,12 +137,12 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresPQTests",
-            dependencies: ["PostgresPQ", "PrivatePostgres", collections, logging, nioCore, nioPosix, serviceLifecycle],
+            dependencies: ["PostgresPQ", "PrivatePostgres", "WaymarkTesting", collections, logging, serviceLifecycle],
             swiftSettings: settings
         ),
         .testTarget(
             name: "PrivatePostgresTests",
-            dependencies: ["PrivatePostgres", logging, subprocess, systemPackage],
+            dependencies: ["PrivatePostgres", "WaymarkTesting", logging, subprocess, systemPackage],
             swiftSettings: settings
         ),
         .testTarget(
@@ -153,7 +153,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WaymarkClientTests",
-            dependencies: ["WaymarkClient", asyncHTTPClient, nioCore, nioHTTP1, nioPosix],
+            dependencies: ["WaymarkClient", "WaymarkTesting", asyncHTTPClient, nioCore, nioHTTP1, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(
@@ -171,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WaymarkTestingTests",
-            dependencies: ["WaymarkTesting", "PrivatePostgres", logging, nioCore, nioPosix, subprocess, systemPackage],
+            dependencies: ["PostgresPQ", "WaymarkTesting", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -185,7 +185,8 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             dependencies: [
-                "PostgresPQ", "WaymarkTesting", "crash-fixture", "sandbox", "waymark", asyncHTTPClient, nioCore,
+                "PostgresPQ", "PrivatePostgres", "WaymarkTesting", "crash-fixture", "sandbox", "waymark",
+                asyncHTTPClient, logging, nioCore,
                 nioHTTP1,
                 subprocess, systemPackage,
             ],
@@ -205,7 +206,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxTests",
-            dependencies: ["sandbox", asyncHTTPClient, nioCore, nioHTTP1, subprocess, systemPackage],
+            dependencies: ["WaymarkTesting", "sandbox", asyncHTTPClient, nioCore, nioHTTP1, subprocess],
             swiftSettings: settings
         ),
     ],

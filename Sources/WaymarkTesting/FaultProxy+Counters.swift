@@ -11,6 +11,9 @@ extension FaultProxy {
         public var refused = 0
         /// Connections cut by a rule, a pattern or ``FaultProxy/resetAll()``, counted when the cut is over.
         public var cuts = 0
+        /// Pieces passed on: what a client writes at once is one, up to 64 KiB. A client that writes faster than the proxy
+        /// reads has several of its writes counted as one.
+        public var piecesToServer = 0
         /// Bytes passed on.
         public var bytesToServer = 0
         /// Bytes passed on.

@@ -33,6 +33,9 @@ public final class FaultProxy: Sendable {
     /// The port the proxy listens on, chosen by the system.
     public let port: Int
 
+    /// What is read from a client at once. NIO's own choice starts small, and would cut a client's writes into pieces.
+    private static let pieceLimitBytes = 65_536
+
     let upstream: Upstream
     let state: Mutex<State>
     private let listener: Listener
@@ -60,6 +63,7 @@ public final class FaultProxy: Sendable {
             .serverChannelOption(.backlog, value: 256)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: pieceLimitBytes))
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.wrap(channel) }
             }

@@ -72,7 +72,9 @@ struct FaultProxyFlow: Sendable {
     ) -> ByteBuffer {
         passed[direction, default: 0] += piece.readableBytes
         switch direction {
-        case .toServer: state.counters.bytesToServer += piece.readableBytes
+        case .toServer:
+            state.counters.bytesToServer += piece.readableBytes
+            if piece.readableBytes > 0 { state.counters.piecesToServer += 1 }
         case .toClient: state.counters.bytesToClient += piece.readableBytes
         }
         return piece

@@ -27,6 +27,12 @@ public struct TestDatabase: Sendable {
         self.client = client
     }
 
+    /// What libpq needs to connect to the shared server, where test databases are made: for tests of what is not in any
+    /// one database. They leave behind there what they make.
+    public static var serverURL: String {
+        get async throws { try await SharedServer.instance.value.adminURL }
+    }
+
     /// Runs `body` with a database of its own, and drops it.
     /// - Parameters:
     ///   - script: SQL to run after the migrations.

@@ -1,4 +1,5 @@
 import Testing
+import WaymarkTesting
 
 @testable import PostgresPQ
 
@@ -10,7 +11,7 @@ import Testing
             try await withTestConnection { observer in
                 for _ in 0..<5 {
                     let task = Task { try await connection.query(sleep) }
-                    try await eventually { try await observer.isRunning(connection, sleep.sql) }
+                    try await eventually("it sleeps") { try await observer.isRunning(connection, sleep.sql) }
                     task.cancel()
                     await #expect(throws: CancellationError.self) { try await task.value }
                     let one = try await connection.query("SELECT 1").decode(Int.self)
@@ -78,7 +79,7 @@ import Testing
                             }
                         }
                     }
-                    try await eventually { try await observer.isRunning(connection, sleep.sql) }
+                    try await eventually("it sleeps") { try await observer.isRunning(connection, sleep.sql) }
                     task.cancel()
                     await #expect(throws: CancellationError.self) { try await task.value }
                     let count = try await connection.query("SELECT count(*) FROM marks").decode(Int.self)
@@ -96,7 +97,7 @@ import Testing
                         _ = try await transaction.query("SELECT 1")
                     }
                 }
-                try await eventually { try await observer.isRunning(connection, sleep.sql) }
+                try await eventually("it sleeps") { try await observer.isRunning(connection, sleep.sql) }
                 task.cancel()
                 await #expect(throws: CancellationError.self) { try await task.value }
             }
@@ -116,7 +117,7 @@ import Testing
                         [PostgresQuery(unsafeSQL: blocked)]
                     }
                 }
-                try await eventually { try await observer.isRunning(connection, blocked) }
+                try await eventually("it waits for the lock") { try await observer.isRunning(connection, blocked) }
                 task.cancel()
                 try await observer.execute("SELECT pg_advisory_unlock(78)")
                 _ = try await task.value
@@ -130,7 +131,7 @@ import Testing
         try await withTestConnection { connection in
             try await withTestConnection { observer in
                 let task = Task { try await connection.pipelineEach(["SELECT 1", sleep]) }
-                try await eventually { try await observer.isRunning(connection, sleep.sql) }
+                try await eventually("it sleeps") { try await observer.isRunning(connection, sleep.sql) }
                 task.cancel()
                 let codes = try await task.value.map { result in
                     if case .failure(let error) = result { error.code } else { nil as PostgresError.Code? }

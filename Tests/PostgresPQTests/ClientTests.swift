@@ -4,6 +4,7 @@ import PostgresPQ
 import ServiceLifecycle
 import Synchronization
 import Testing
+import WaymarkTesting
 
 @Suite struct ClientTests {
     @Test func tenThousandQueriesOnFourConnections() async throws {
@@ -36,12 +37,12 @@ import Testing
             $0.maximumConnections = 1
             $0.waitTimeout = .milliseconds(200)
         }) { client in
-            try await eventually { (try? await client.query("SELECT 1")) != nil }
+            try await eventually("the pool is up") { (try? await client.query("SELECT 1")) != nil }
             try await client.withConnection { _ in
                 let error = await postgresError { _ = try await client.query("SELECT 1") }
                 #expect(error?.code == .poolTimeout && error?.underlying == nil)
             }
-            try await eventually { (try? await client.query("SELECT 1")) != nil }
+            try await eventually("the connection is lent again") { (try? await client.query("SELECT 1")) != nil }
         }
     }
 
@@ -59,7 +60,7 @@ import Testing
 
     @Test func queriesBeforeRunWaitForIt() async throws {
         let configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestServer.sharedURL))
+            connection: try PostgresConfiguration(await TestDatabase.serverURL))
         let client = PostgresClient(configuration: configuration)
         async let early = client.query("SELECT 5").decode(Int.self)
         let running = Task { try await client.run() }
@@ -73,7 +74,7 @@ import Testing
 
     @Test func withoutRunTheTimeoutSaysSo() async throws {
         var configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestServer.sharedURL))
+            connection: try PostgresConfiguration(await TestDatabase.serverURL))
         configuration.waitTimeout = .milliseconds(50)
         let client = PostgresClient(configuration: configuration)
         let error = await postgresError { _ = try await client.query("SELECT 1") }
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func aMissingDatabaseIsReportedAtOnce() async throws {
-        let url = try await TestServer.sharedURL + " dbname=no_such_database"
+        let url = try await TestDatabase.serverURL + " dbname=no_such_database"
         try await withTestClient(url: url) { client in
             let error = await postgresError { _ = try await client.query("SELECT 1") }
             #expect(error?.code == .connectFailed && error?.sqlState == .databaseDoesNotExist)
@@ -91,7 +92,7 @@ import Testing
     @Test func anUnreachableServerIsTheReasonOfTheTimeout() async throws {
         try await withTestClient(url: "host=/nonexistent/socket", { $0.waitTimeout = .milliseconds(200) }) { client in
             // On a busy machine the first attempt to connect may not have been made in time.
-            try await eventually {
+            try await eventually("an attempt to connect has failed") {
                 let error = await postgresError { _ = try await client.query("SELECT 1") }
                 #expect(error?.code == .poolTimeout)
                 return (error?.underlying as? PostgresError)?.code == .connectFailed
@@ -115,12 +116,12 @@ import Testing
             let pid = try await client.withConnection { $0.backendPID }
             try await withTestConnection { killer in
                 try await killer.execute("SELECT pg_terminate_backend(\(pid))")
-                try await eventually {
+                try await eventually("the backend is gone") {
                     try await killer.query("SELECT 1 FROM pg_stat_activity WHERE pid = \(pid)").isEmpty
                 }
             }
             // The pool hears of it on another thread, so one attempt may still meet the dead connection.
-            try await eventually { (try? await client.query("SELECT 1")) != nil }
+            try await eventually("it is replaced") { (try? await client.query("SELECT 1")) != nil }
         }
     }
 
@@ -131,7 +132,7 @@ import Testing
         }) { client in
             let pid = try await client.withConnection { $0.backendPID }
             try await withTestConnection { observer in
-                try await eventually {
+                try await eventually("it is checked") {
                     let query: PostgresQuery = "SELECT query FROM pg_stat_activity WHERE pid = \(pid)"
                     return try await observer.query(query).decode(String.self) == ["SELECT 1"]
                 }
@@ -157,13 +158,15 @@ import Testing
 
     @Test func shutdownLetsLentConnectionsFinish() async throws {
         let configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestServer.sharedURL))
+            connection: try PostgresConfiguration(await TestDatabase.serverURL))
         let client = PostgresClient(configuration: configuration)
         let group = ServiceGroup(configuration: .init(services: [client], logger: .init(label: "test")))
         let running = Task { try await group.run() }
         try await client.withConnection { connection in
             await group.triggerGracefulShutdown()
-            try await eventually { await postgresError { _ = try await client.query("SELECT 1") }?.code == .poolClosed }
+            try await eventually("nothing new is accepted") {
+                await postgresError { _ = try await client.query("SELECT 1") }?.code == .poolClosed
+            }
             let one = try await connection.query("SELECT 1").decode(Int.self)
             #expect(one == [1])
         }
@@ -172,7 +175,7 @@ import Testing
 
     @Test func shutdownDoesNotWaitForEver() async throws {
         var configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestServer.sharedURL))
+            connection: try PostgresConfiguration(await TestDatabase.serverURL))
         configuration.shutdownTimeout = .milliseconds(50)
         let client = PostgresClient(configuration: configuration)
         let running = Task { try await client.run() }

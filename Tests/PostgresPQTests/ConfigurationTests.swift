@@ -1,5 +1,6 @@
 import PostgresPQ
 import Testing
+import WaymarkTesting
 
 @Suite struct ConfigurationTests {
     @Test func descriptionHidesThePassword() throws {
@@ -27,7 +28,7 @@ import Testing
     }
 
     @Test func theServersRefusalHasItsState() async throws {
-        let url = try await TestServer.sharedURL
+        let url = try await TestDatabase.serverURL
         let missing = try PostgresConfiguration(url + " dbname=no_such_database")
         let error = await postgresError { _ = try await PostgresConnection.connect(missing) }
         #expect(error?.code == .connectFailed && error?.sqlState == .databaseDoesNotExist)
@@ -36,24 +37,28 @@ import Testing
         #expect(await postgresError { _ = try await PostgresConnection.connect(nowhere) }?.code == .connectFailed)
     }
 
+    /// A server that takes connections and never answers: nothing reaches it within any test.
+    private static let silence = FaultProxy.Rules(latencyToServer: .seconds(3_600))
+
     @Test(.timeLimit(.minutes(1))) func connectingEndsInTime() async throws {
-        // A listener that never answers.
-        let proxy = try TestProxy(forwardingTo: nil)
-        defer { proxy.stop() }
-        var configuration = try PostgresConfiguration(proxy.url)
-        configuration.connectTimeout = .milliseconds(200)
-        let error = await postgresError { _ = try await PostgresConnection.connect(configuration) }
-        #expect(error?.code == .connectFailed)
+        try await withTestProxy { database, proxy in
+            proxy.setRules(Self.silence)
+            var configuration = try PostgresConfiguration(database.url(through: proxy))
+            configuration.connectTimeout = .milliseconds(200)
+            let error = await postgresError { _ = try await PostgresConnection.connect(configuration) }
+            #expect(error?.code == .connectFailed)
+        }
     }
 
     @Test func connectingCanBeCancelled() async throws {
-        let proxy = try TestProxy(forwardingTo: nil)
-        defer { proxy.stop() }
-        let configuration = try PostgresConfiguration(proxy.url)
-        let task = Task { try await PostgresConnection.connect(configuration) }
-        try await eventually { proxy.connectionCount == 1 }
-        task.cancel()
-        await #expect(throws: CancellationError.self) { try await task.value }
+        try await withTestProxy { database, proxy in
+            proxy.setRules(Self.silence)
+            let configuration = try PostgresConfiguration(database.url(through: proxy))
+            let task = Task { try await PostgresConnection.connect(configuration) }
+            try await eventually("the connection is made") { proxy.counters.connections == 1 }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
     }
 
     @Test func theApplicationNameIsSet() async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import WaymarkTesting
 
 @testable import PostgresPQ
 
@@ -38,44 +39,42 @@ import Testing
     }
 
     @Test func aPipelineIsOneWriteAndOneImplicitTransaction() async throws {
-        let server = try await TestServer.start()
-        let proxy = try TestProxy(forwardingTo: server.directory)
-        defer { proxy.stop() }
-        let connection = try await PostgresConnection.connect(PostgresConfiguration(proxy.url))
-        try await connection.execute("CREATE TEMP TABLE marks (n int8 UNIQUE)")
-        let before = proxy.clientWrites
-        let inserts = (0..<100).map { number in "INSERT INTO marks VALUES (\(number))" as PostgresQuery }
-        let results = try await connection.pipeline(inserts)
-        #expect(results.count == 100 && proxy.clientWrites == before + 1)
-        let failure = await postgresError {
-            _ = try await connection.pipeline([
-                "INSERT INTO marks VALUES (500)", "SELECT 1/0", "INSERT INTO marks VALUES (501)",
-            ])
+        try await withTestProxy { database, proxy in
+            try await withTestConnection(url: database.url(through: proxy)) { connection in
+                try await connection.execute("CREATE TEMP TABLE marks (n int8 UNIQUE)")
+                let before = proxy.counters.piecesToServer
+                let inserts = (0..<100).map { number in "INSERT INTO marks VALUES (\(number))" as PostgresQuery }
+                let results = try await connection.pipeline(inserts)
+                #expect(results.count == 100 && proxy.counters.piecesToServer == before + 1)
+                let failure = await postgresError {
+                    _ = try await connection.pipeline([
+                        "INSERT INTO marks VALUES (500)", "SELECT 1/0", "INSERT INTO marks VALUES (501)",
+                    ])
+                }
+                #expect(failure?.sqlState == .divisionByZero && failure?.sql == "SELECT 1/0")
+                let count = try await connection.query("SELECT count(*) FROM marks").decode(Int.self)
+                #expect(count == [100])
+            }
         }
-        #expect(failure?.sqlState == .divisionByZero && failure?.sql == "SELECT 1/0")
-        let count = try await connection.query("SELECT count(*) FROM marks").decode(Int.self)
-        #expect(count == [100])
-        await connection.close()
     }
 
     @Test func aTransactionTakesTwoRoundTrips() async throws {
-        let server = try await TestServer.start()
-        let proxy = try TestProxy(forwardingTo: server.directory)
-        defer { proxy.stop() }
-        let connection = try await PostgresConnection.connect(PostgresConfiguration(proxy.url))
-        let before = proxy.clientWrites
-        try await connection.withTransaction(opening: ["SELECT 1", "SELECT 2"]) { transaction in
-            try await transaction.execute("SELECT 3")
-        } closing: { _ in
-            ["SELECT 4"]
+        try await withTestProxy { database, proxy in
+            try await withTestConnection(url: database.url(through: proxy)) { connection in
+                let before = proxy.counters.piecesToServer
+                try await connection.withTransaction(opening: ["SELECT 1", "SELECT 2"]) { transaction in
+                    try await transaction.execute("SELECT 3")
+                } closing: { _ in
+                    ["SELECT 4"]
+                }
+                #expect(proxy.counters.piecesToServer == before + 2)
+                try await connection.withTransaction(opening: ["SELECT 1"]) { _ in
+                } closing: { _ in
+                    ["SELECT 4"]
+                }
+                #expect(proxy.counters.piecesToServer == before + 3)
+            }
         }
-        #expect(proxy.clientWrites == before + 2)
-        try await connection.withTransaction(opening: ["SELECT 1"]) { _ in
-        } closing: { _ in
-            ["SELECT 4"]
-        }
-        #expect(proxy.clientWrites == before + 3)
-        await connection.close()
     }
 
     @Test func pipelineEachKeepsStatementsApart() async throws {
@@ -143,9 +142,9 @@ import Testing
                 try await holder.execute("SELECT pg_advisory_lock(77)")
                 async let slow = connection.query("SELECT 7 FROM pg_advisory_lock(77)").decode(Int.self)
                 async let queued = connection.query("SELECT 8").decode(Int.self)
-                try await eventually { await connection.jobs.count == 2 }
+                try await eventually("both are accepted") { await connection.jobs.count == 2 }
                 async let closed: Void = connection.close()
-                try await eventually { connection.isClosed }
+                try await eventually("closing has begun") { connection.isClosed }
                 try await holder.execute("SELECT pg_advisory_unlock(77)")
                 let values = try await (slow, queued)
                 #expect(values.0 == [7] && values.1 == [8])
@@ -161,11 +160,11 @@ import Testing
         try await withTestConnection { connection in
             try await withTestConnection { killer in
                 async let running = postgresError { _ = try await connection.query("SELECT pg_sleep(60)") }
-                try await eventually { try await killer.isRunning(connection, "SELECT pg_sleep(60)") }
+                try await eventually("it sleeps") { try await killer.isRunning(connection, "SELECT pg_sleep(60)") }
                 try await killer.execute("SELECT pg_terminate_backend(\(connection.backendPID))")
                 let error = await running
                 #expect(error?.sqlState == .adminShutdown && error?.isConnectionLost == true)
-                try await eventually { connection.isClosed }
+                try await eventually("it is closed") { connection.isClosed }
             }
         }
     }

@@ -1,78 +1,76 @@
+import Logging
 import PostgresPQ
+import PrivatePostgres
 import Testing
+import WaymarkTesting
 
 @Suite struct FaultTests {
     @Test func thePoolRecoversFromACrashOfTheServer() async throws {
-        let server = try await TestServer.start()
-        try await withTestClient(url: server.url, { $0.maximumConnections = 4 }) { client in
+        let server = try await PrivateCluster.temporary(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await withTestClient(url: server.connectionString, { $0.maximumConnections = 4 }) { client in
             try await client.execute("CREATE TABLE marks (n int8)")
             for round in 0..<2 {
-                let running = await withTaskGroup(of: PostgresError?.self) { group in
+                let running = try await withThrowingTaskGroup(of: PostgresError?.self) { group in
                     for _ in 0..<4 {
                         group.addTask { await postgresError { _ = try await client.query("SELECT pg_sleep(60)") } }
                     }
                     group.addTask {
-                        try? await eventually {
-                            let count = try await PostgresConnection.connect(PostgresConfiguration(server.url)).query(
-                                "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
-                            ).decode(Int.self)
-                            return count == [4]
+                        try await withTestConnection(url: server.connectionString) { observer in
+                            try await eventually("all four sleep") {
+                                try await observer.query(
+                                    "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+                                ).decode(Int.self) == [4]
+                            }
                         }
-                        try? await server.crash()
+                        try await server.stop(.immediate)
                         return nil
                     }
-                    return await group.reduce(into: []) { $0.append($1) }
+                    return try await group.reduce(into: []) { $0.append($1) }
                 }
                 #expect(running.compactMap(\.self).filter(\.isConnectionLost).count == 4)
                 async let waiting = client.execute("INSERT INTO marks VALUES (\(round))")
-                try await server.launch()
+                try await server.start()
                 try await #expect(waiting == 1)
             }
             let marks = try await client.query("SELECT n FROM marks ORDER BY n").decode(Int.self)
             #expect(marks == [0, 1])
         }
+        try await server.delete()
     }
 
-    /// Runs a transaction through a proxy with a fault, and returns its error and how many rows were committed.
+    /// Runs a transaction whose COMMIT meets a fault, and returns its error and how many rows were committed.
+    /// - Parameter isForwarded: whether COMMIT reaches the server, and only its answer is lost.
     private func transact(
-        _ fault: TestProxy.Fault,
+        isForwarded: Bool,
         hasBody: Bool
     ) async throws -> (error: (any Error)?, rows: [Int], replacementWorks: Bool) {
-        let server = try await TestServer.start()
-        let proxy = try TestProxy(forwardingTo: server.directory)
-        defer { proxy.stop() }
-        let direct = try await PostgresConnection.connect(PostgresConfiguration(server.url))
-        try await direct.execute("CREATE TABLE marks (n int8)")
-        var failure: (any Error)?
-        var replacementWorks = false
-        try await withTestClient(url: proxy.url, { $0.maximumConnections = 1 }) { client in
-            try await client.execute("SELECT 1")
-            proxy.setFault(fault)
-            do {
-                try await client.withTransaction(opening: ["INSERT INTO marks VALUES (1)"]) { transaction in
-                    if hasBody { try await transaction.execute("INSERT INTO marks VALUES (2)") }
-                } closing: { _ in
-                    ["INSERT INTO marks VALUES (3)"]
+        try await withTestProxy { database, proxy in
+            try await database.client.execute("CREATE TABLE marks (n int8)")
+            var failure: (any Error)?
+            var replacementWorks = false
+            try await withTestClient(url: database.url(through: proxy), { $0.maximumConnections = 1 }) { client in
+                try await client.execute("SELECT 1")
+                // With its end, for READ COMMITTED contains COMMIT.
+                proxy.cutAfter(pattern: "COMMIT\0", forward: isForwarded)
+                do {
+                    try await client.withTransaction(opening: ["INSERT INTO marks VALUES (1)"]) { transaction in
+                        if hasBody { try await transaction.execute("INSERT INTO marks VALUES (2)") }
+                    } closing: { _ in
+                        ["INSERT INTO marks VALUES (3)"]
+                    }
+                } catch {
+                    failure = error
                 }
-            } catch {
-                failure = error
+                replacementWorks = try await client.query("SELECT 1").count == 1
             }
-            proxy.setFault(.none)
-            replacementWorks = try await client.query("SELECT 1").count == 1
+            try await eventually("the server has done with the connection") { proxy.counters.cuts == 1 }
+            let rows = try await database.client.query("SELECT n FROM marks ORDER BY n").decode(Int.self)
+            return (failure, rows, replacementWorks)
         }
-        try await eventually {
-            try await direct.query(
-                "SELECT 1 FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-            )
-            .isEmpty
-        }
-        let rows = try await direct.query("SELECT n FROM marks ORDER BY n").decode(Int.self)
-        await direct.close()
-        return (failure, rows, replacementWorks)
     }
 
     @Test(arguments: [true, false]) func aCommitWithoutAnswerIsUnknown(_ hasBody: Bool) async throws {
-        let (error, rows, replacementWorks) = try await transact(.swallowAnswerToCommit, hasBody: hasBody)
+        let (error, rows, replacementWorks) = try await transact(isForwarded: true, hasBody: hasBody)
         let failure = try #require(error as? PostgresTransactionError)
         #expect(failure.stage == .commit && failure.error.code == .commitOutcomeUnknown)
         #expect(rows == (hasBody ? [1, 2, 3] : [1, 3]), "here it did commit")
@@ -81,7 +79,7 @@ import Testing
 
     /// From this side of the line, COMMIT was sent; that it never arrived cannot be told.
     @Test func aCommitThatNeverArrivedIsUnknownToo() async throws {
-        let (error, rows, _) = try await transact(.cutBeforeCommit, hasBody: true)
+        let (error, rows, _) = try await transact(isForwarded: false, hasBody: true)
         let failure = try #require(error as? PostgresTransactionError)
         #expect(failure.error.code == .commitOutcomeUnknown && rows.isEmpty)
     }
@@ -94,7 +92,7 @@ import Testing
                         let pid = try await transaction.query("SELECT pg_backend_pid()").decode(Int32.self)[0]
                         try await withTestConnection { try await $0.execute("SELECT pg_terminate_backend(\(pid))") }
                         do {
-                            try await eventually {
+                            try await eventually("the connection is lost") {
                                 _ = try await transaction.query("SELECT 1")
                                 return false
                             }

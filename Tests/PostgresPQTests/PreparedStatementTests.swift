@@ -1,5 +1,6 @@
 import PostgresPQ
 import Testing
+import WaymarkTesting
 
 @Suite struct PreparedStatementTests {
     private func preparedCount(_ connection: PostgresConnection) async throws -> Int {
@@ -42,7 +43,7 @@ import Testing
             let many = (0..<12).map { PostgresQuery(unsafeSQL: "SELECT \($0)") }
             let rows = try await connection.pipeline(many + many)
             #expect(rows.count == 24)
-            try await eventually { try await preparedCount(connection) <= 5 }
+            try await eventually("the surplus is closed") { try await preparedCount(connection) <= 5 }
         }
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import PrivatePostgres
 import Testing
+import WaymarkTesting
 
 @Suite("the owner of a temporary cluster")
 struct OwnerTests {

@@ -47,15 +47,6 @@ func run(_ program: String, _ arguments: [String]) async throws -> String {
     return output
 }
 
-/// Waits until `condition` holds, at most half a minute.
-func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(20))
-    }
-}
-
 /// Whether a process is there and has not merely not been reaped.
 func isAlive(_ pid: Int32) -> Bool {
     guard kill(pid, 0) == 0 else { return false }

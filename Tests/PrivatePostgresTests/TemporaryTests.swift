@@ -1,6 +1,7 @@
 import Foundation
 import PrivatePostgres
 import Testing
+import WaymarkTesting
 
 @Suite("temporary()")
 struct TemporaryTests {

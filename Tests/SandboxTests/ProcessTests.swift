@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import Subprocess
 import Testing
+import WaymarkTesting
 
 @testable import sandbox
 
@@ -58,10 +59,11 @@ struct ProcessTests {
     func killed() async throws {
         let ledger = temporaryPath() + "/"
         var answers: [String: String] = [:]
-        let status = try await RunningSandbox.run(ledger: ledger, ["--delay-ms", "0"], endWith: .kill) { sandbox in
+        let status = try await RunningSandbox.run(ledger: ledger, ["--delay-ms", "0"]) { sandbox in
             for number in 0..<20 {
                 answers["\(number)"] = try await sandbox.post("/v1/charges", body: Self.charge, key: "\(number)").body
             }
+            sandbox.process.send(SIGKILL)
         }
         #expect(status == .signaled(SIGKILL))
         try await RunningSandbox.run(ledger: ledger) { sandbox in
@@ -78,7 +80,7 @@ struct ProcessTests {
     func killedUnderLoad() async throws {
         let ledger = temporaryPath() + "/"
         let answered = Answered()
-        try await RunningSandbox.run(ledger: ledger, ["--delay-ms", "1"], endWith: .kill) { sandbox in
+        try await RunningSandbox.run(ledger: ledger, ["--delay-ms", "1"]) { sandbox in
             await withTaskGroup(of: Void.self) { group in
                 for worker in 0..<8 {
                     group.addTask {
@@ -93,7 +95,7 @@ struct ProcessTests {
                 // In the middle of it.
                 group.addTask {
                     try? await eventually("some were answered") { await answered.all.count > 100 }
-                    kill(sandbox.pid, SIGKILL)
+                    sandbox.process.send(SIGKILL)
                 }
             }
         }

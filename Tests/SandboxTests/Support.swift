@@ -3,15 +3,9 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import Subprocess
-import Testing
+import WaymarkTesting
 
 @testable import sandbox
-
-#if canImport(System)
-import System
-#else
-import SystemPackage
-#endif
 
 /// A service over a fresh ledger, without HTTP.
 func makeService(
@@ -50,7 +44,7 @@ extension SandboxService.Outcome {
 /// The sandbox as its own process.
 struct RunningSandbox: Sendable {
     let port: Int
-    let pid: Int32
+    let process: TestProcess
 
     struct Answer: Sendable {
         let status: Int
@@ -64,56 +58,19 @@ struct RunningSandbox: Sendable {
         }
     }
 
-    /// Runs the real executable for the length of `body`, then ends it with `signal`.
+    /// Runs the real executable for the length of `body`, then asks it to stop (unless it is gone).
     ///
     /// - Returns: How it ended.
     @discardableResult
     static func run(
         ledger: String,
         _ arguments: [String] = [],
-        endWith signal: Signal = .terminate,
         _ body: (RunningSandbox) async throws -> Void
     ) async throws -> TerminationStatus {
-        let portFile = temporaryPath()
-        defer { try? FileManager.default.removeItem(atPath: portFile) }
-        let all = ["--port", "0", "--ledger", ledger, "--port-file", portFile] + arguments
-        let result = try await Subprocess.run(
-            .path(FilePath(try executable())),
-            arguments: Arguments(all),
-            input: .none,
-            output: .discarded,
-            error: .discarded
-        ) { execution in
-            do {
-                var port: Int?
-                try await eventually("the sandbox listens") {
-                    port = (try? String(contentsOfFile: portFile, encoding: .utf8)).flatMap {
-                        Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
-                    }
-                    return port != nil
-                }
-                let pid = execution.processIdentifier.value
-                try await body(RunningSandbox(port: try #require(port), pid: pid))
-                try? execution.send(signal: signal)
-            } catch {
-                try? execution.send(signal: .kill)
-                throw error
-            }
-        }
-        return result.terminationStatus
-    }
-
-    /// The executable that was built along with the tests: beside their bundle, or above it.
-    private static func executable() throws -> String {
-        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        for _ in 0..<5 {
-            let path = folder.appendingPathComponent("sandbox").path
-            var isFolder: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-            if exists, !isFolder.boolValue { return path }
-            folder.deleteLastPathComponent()
-        }
-        throw LedgerError(description: "no sandbox beside \(CommandLine.arguments[0])")
+        let all = ["--ledger", ledger] + TestProcess.anyPort + arguments
+        return try await TestProcess.with("sandbox", all, database: "") { process in
+            try await body(RunningSandbox(port: process.port(), process: process))
+        }.status
     }
 
     /// Posts and reads the whole answer.
@@ -149,14 +106,5 @@ struct RunningSandbox: Sendable {
             body: String(buffer: body),
             isReplayed: response.headers.first(name: "Idempotent-Replayed") == "true"
         )
-    }
-}
-
-/// Waits until `condition` holds, at most half a minute.
-func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(10))
     }
 }

@@ -83,6 +83,19 @@ import WaymarkTesting
         }
     }
 
+    @Test func doesNotWaitForAnAcceptanceThatHangs() async throws {
+        try await Harness.with { harness in
+            // A process that was stopped in the middle of its first phase: its insert is neither committed nor gone.
+            let release = harness.script.hold("reserved")
+            let hanging = Task { try await harness.order("same") }
+            try await eventually("the first phase is under way") { !harness.script.calls(of: "reserved").isEmpty }
+            let progress = try await harness.another(Script()).order("same").progress
+            #expect(progress?.cause == .running)
+            release()
+            #expect(try await hanging.value.response != nil)
+        }
+    }
+
     @Test func callsWithOneKeyPerStepWhateverTheAttempt() async throws {
         try await Harness.with { harness in
             harness.script.fail("charged", with: TransientError("down"), TransientError("down"))

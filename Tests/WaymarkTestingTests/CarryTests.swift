@@ -28,6 +28,20 @@ struct CarryTests {
         }
     }
 
+    @Test("what a client writes at once is one piece")
+    func pieces() async throws {
+        try await withServer(echo) { proxy in
+            try await withClient(proxy) { input, output in
+                let piece = String(repeating: "0123456789abcdef", count: 512)
+                for number in 1...5 {
+                    try await output.send(piece)
+                    #expect(try await input.read(8_192) == piece)
+                    #expect(proxy.counters.piecesToServer == number)
+                }
+            }
+        }
+    }
+
     @Test("an answer that comes after the client has finished still arrives")
     func halfClose() async throws {
         try await withServer({ input, output in

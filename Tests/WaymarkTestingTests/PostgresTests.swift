@@ -1,58 +1,42 @@
-import Foundation
-import Logging
-import PrivatePostgres
-import Subprocess
+import PostgresPQ
 import Testing
 import WaymarkTesting
 
-#if canImport(System)
-import System
-#else
-import SystemPackage
-#endif
-
 @Suite("FaultProxy in front of PostgreSQL", .timeLimit(.minutes(2)))
 struct PostgresTests {
+    /// COMMIT as a statement of its own on the wire, which READ COMMITTED is not.
+    private static let pattern = "COMMIT\0"
+
     @Test("a COMMIT whose answer is lost has happened; one that was cut off has not")
     func commit() async throws {
-        let cluster = try await PrivateCluster.temporary(
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-        let proxy = try await FaultProxy.start(upstream: .unix(cluster.socketDirectory + "/.s.PGSQL.5432"))
-        let direct = cluster.connectionString
-        let through = "host=\(proxy.host) port=\(proxy.port) user=postgres dbname=postgres sslmode=disable"
-        #expect(try await psql(cluster, direct, "CREATE TABLE t (n int)").succeeded)
+        try await TestDatabase.with(script: "CREATE TABLE t (n int8)") { database in
+            let proxy = try await FaultProxy.start(upstream: database.upstream)
+            let through = database.url(through: proxy)
 
-        proxy.cutAfter(pattern: "COMMIT", forward: true)
-        let lost = try await psql(cluster, through, "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT")
-        #expect(!lost.succeeded)
-        await proxy.waitForCut(count: 1)
-        #expect(try await psql(cluster, direct, "SELECT n FROM t").output == "1")
+            proxy.cutAfter(pattern: Self.pattern, forward: true)
+            await #expect(throws: PostgresTransactionError.self) { try await Self.insert(1, through) }
+            await proxy.waitForCut(count: 1)
+            #expect(try await Self.rows(database) == [1])
 
-        proxy.cutAfter(pattern: "COMMIT", forward: false)
-        let early = try await psql(cluster, through, "BEGIN", "INSERT INTO t VALUES (2)", "COMMIT")
-        #expect(!early.succeeded)
-        await proxy.waitForCut(count: 2)
-        #expect(try await psql(cluster, direct, "SELECT n FROM t").output == "1")
+            proxy.cutAfter(pattern: Self.pattern, forward: false)
+            await #expect(throws: PostgresTransactionError.self) { try await Self.insert(2, through) }
+            await proxy.waitForCut(count: 2)
+            #expect(try await Self.rows(database) == [1])
 
-        #expect(try await psql(cluster, through, "BEGIN", "INSERT INTO t VALUES (3)", "COMMIT").succeeded)
-        #expect(try await psql(cluster, direct, "SELECT n FROM t ORDER BY n").output == "1\n3")
-        await proxy.stop()
-        try await cluster.delete()
+            try await Self.insert(3, through)
+            #expect(try await Self.rows(database) == [1, 3])
+            await proxy.stop()
+        }
     }
 
-    private func psql(
-        _ cluster: PrivateCluster,
-        _ connection: String,
-        _ statements: String...
-    ) async throws -> (succeeded: Bool, output: String) {
-        let result = try await Subprocess.run(
-            .path(FilePath(cluster.binaryDirectory + "/psql")),
-            arguments: Arguments(["-X", "-q", "-A", "-t", "-d", connection] + statements.flatMap { ["-c", $0] }),
-            output: .string(limit: 1 << 20),
-            error: .discarded
-        )
-        let output = result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
-        return (result.terminationStatus.isSuccess, output)
+    /// Inserts a row in a transaction, over a connection of its own.
+    private static func insert(_ number: Int, _ url: String) async throws {
+        _ = try await withPostgres(url, connections: 1) { client in
+            try await client.withTransaction { try await $0.execute("INSERT INTO t VALUES (\(number))") }
+        }
+    }
+
+    private static func rows(_ database: TestDatabase) async throws -> [Int] {
+        try await database.client.query("SELECT n FROM t ORDER BY n").decode(Int.self)
     }
 }

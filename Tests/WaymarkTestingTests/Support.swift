@@ -89,15 +89,6 @@ func withClient(
     }
 }
 
-/// Waits until `condition` holds, at most ten seconds.
-func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 extension NIOAsyncChannelOutboundWriter where OutboundOut == ByteBuffer {
     func send(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
 }

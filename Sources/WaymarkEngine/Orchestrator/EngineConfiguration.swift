@@ -35,6 +35,9 @@ enum EngineLimits {
     /// Rounds of accept–read–claim before a caller is told to try again: each lost round means that somebody else made
     /// progress with the very same key.
     static let acceptRounds = 10
+    /// How long an acceptance waits for another one of the same key that is not yet committed: longer than a first phase
+    /// commonly takes, shorter than a caller notices.
+    static let acceptLockWait: Duration = .seconds(2)
     /// What a caller whose key is being worked on is told to wait: most requests are over by then.
     static let runningRetryAfter: Duration = .seconds(1)
 }

@@ -74,8 +74,12 @@ public final class Orchestrator: Service {
 
     /// Whether the database answers, for health checks.
     package func isDatabaseReachable() async -> Bool {
-        (try? await engine.postgres.query("SELECT 1")) != nil
+        let postgres = engine.postgres
+        return (try? await withTimeout(Self.healthTimeout) { try await postgres.query("SELECT 1") }) != nil
     }
+
+    /// Whoever asks for the health of a process wants to know before it routes a request there.
+    private static let healthTimeout: Duration = .seconds(2)
 
     private func renewLeases() async {
         while !Task.isCancelled {

@@ -20,6 +20,11 @@ extension Runner {
             return await drive(advance(past: work, with: value))
         } catch is KeyExists {
             return .exists
+        } catch is KeyBusy {
+            return Self.busy
+        } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectFailed {
+            // Nothing was sent, so nothing is accepted: the client is told at once.
+            return .unreachable(error)
         } catch {
             // Nothing is committed, or it is not known. Acceptance comes first; then the failure is the step's.
             return await acceptAfter(verdict(on: error), of: work, request)
@@ -33,7 +38,7 @@ extension Runner {
         let sentAt = ContinuousClock.now
         if case .interrupted = verdict { return .lost }
         switch await insert(request) {
-        case .failure(let error): return .unreachable(error)
+        case .failure(let error): return error.sqlState == .lockNotAvailable ? Self.busy : .unreachable(error)
         case .success(false): return .exists
         case .success(true): hold.confirm(fence: fence, at: sentAt)
         }
@@ -61,7 +66,7 @@ extension Runner {
         _ request: AcceptedRequest, sentAt: ContinuousClock.Instant
     ) async -> Conclusion {
         switch await insert(request) {
-        case .failure(let error): return .unreachable(error)
+        case .failure(let error): return error.sqlState == .lockNotAvailable ? Self.busy : .unreachable(error)
         case .success(false): return .exists
         case .success(true):
             hold.confirm(fence: fence, at: sentAt)
@@ -69,10 +74,34 @@ extension Runner {
         }
     }
 
+    /// The key was there before us.
+    struct KeyExists: Error {}
+
+    /// Somebody is inserting the key, and has not committed yet.
+    struct KeyBusy: Error {}
+
+    private static let busy = Conclusion.progress(
+        SagaProgress(
+            cause: .running, recoveryPoint: SagaDeclaration.started, retryAfter: EngineLimits.runningRetryAfter))
+
+    /// Inserts the row as the first thing in a phase's transaction.
+    /// - Throws: `KeyExists`, `KeyBusy`.
+    func accept(_ request: AcceptedRequest, in postgres: PostgresTransaction) async throws {
+        let statements = engine.statements
+        do {
+            let rows = try await postgres.pipeline([
+                statements.boundedLockWait, statements.accept(request), statements.usualLockWait,
+            ])
+            if rows[1].isEmpty { throw KeyExists() }
+        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
+            throw KeyBusy()
+        }
+    }
+
     /// Inserts the row; true when the row that is there is ours, also when an earlier sending inserted it.
     private func insert(_ request: AcceptedRequest) async -> Result<Bool, PostgresError> {
-        let query = engine.statements.accept(request)
-        let inserted = await engine.postgres.patiently { try await !$0.query(query).isEmpty }
+        let queries = [engine.statements.boundedLockWait, engine.statements.accept(request)]
+        let inserted = await engine.postgres.patiently { try await !$0.pipeline(queries)[1].isEmpty }
         guard case .success(false) = inserted else {
             if case .success(true) = inserted { engine.metrics.accept() }
             return inserted

@@ -74,7 +74,7 @@ extension Runner {
         let (value, _) = try await engine.postgres.withTransaction(
             isolation: isolation, opening: [Self.endWhenIdle(for: timeout + engine.configuration.lease)]
         ) { postgres in
-            if let accepting, try await postgres.query(statements.accept(accepting)).isEmpty { throw KeyExists() }
+            if let accepting { try await accept(accepting, in: postgres) }
             let transaction = Transaction(key: context, postgres: postgres)
             let value = try await withTimeout(timeout) { try await body(transaction) }
             try check(value)
@@ -89,9 +89,6 @@ extension Runner {
         }
         return value
     }
-
-    /// The key was there before us.
-    struct KeyExists: Error {}
 
     /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
     /// its row locks do not hold up whoever finishes the key. Only for this transaction: no session state.

@@ -45,6 +45,15 @@ struct KeyStatements: Sendable {
         """
     }
 
+    /// Bounds the wait for whoever is inserting the same key, to the end of the transaction or to `usualLockWait`: a
+    /// process that was stopped in the middle of its first phase must not tie up our connections.
+    var boundedLockWait: PostgresQuery {
+        "SELECT set_config('lock_timeout', \(String(Int(EngineLimits.acceptLockWait.inSeconds * 1000))), true)"
+    }
+
+    /// The application's own statements wait as long as its database is set up to.
+    var usualLockWait: PostgresQuery { "SET LOCAL lock_timeout TO DEFAULT" }
+
     /// Reads a key: see `ObservedRow`.
     func observe(_ id: UUID) -> PostgresQuery {
         """

@@ -92,3 +92,6 @@ CREATE TABLE waymark.jobs (
 );
 
 CREATE INDEX jobs_due ON waymark.jobs (run_at, created_at, position) WHERE NOT dead;
+
+-- Whether a job is the first of its key.
+CREATE INDEX jobs_of_key ON waymark.jobs (key_id, created_at, position) WHERE NOT dead;

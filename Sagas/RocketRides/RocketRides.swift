@@ -32,7 +32,7 @@ public struct RocketRidesApplication: SagaApplication {
     public func addRoutes(to router: Router<BasicRequestContext>, _ server: SagaServer) {
         let postgres = server.postgres
         let door = FrontDoor(server.orchestrator) { try await Rider.authenticated(by: $0, in: postgres) }
-        door.addRoutes(to: router)
+        door.addHealth(to: router)
         router.post("rides", saga: BookRide.self, through: door, status: .created) { (route: Route, rider) in
             try RideRequest(route, for: rider)
         }

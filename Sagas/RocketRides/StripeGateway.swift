@@ -65,11 +65,11 @@ struct StripeGateway: PaymentGateway {
         // The step's own timeout cancels the task; this one only bounds a call made without one.
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: Self.answerLimit)
-        if response.status.code >= 400,
-            let retryAfter = response.headers.first(name: "Retry-After").flatMap(Double.init)
-        {
+        // Seconds; the other form of the header, a date, is left to the retry policy, as is what is no number.
+        let wait = response.headers.first(name: "Retry-After").flatMap(UInt16.init)
+        if let wait, response.status.code >= 400, response.status.code != 402 {
             throw TransientError(
-                "the payment service answered \(response.status.code)", retryAfter: .seconds(retryAfter))
+                "the payment service answered \(response.status.code)", retryAfter: .seconds(Int(wait)))
         }
         return (response.status, Data(body.readableBytesView))
     }

@@ -68,6 +68,8 @@ public func withPostgres<Result: Sendable>(
     connection.preparedStatements = preparedStatements
     var configuration = PostgresClient.Configuration(connection: connection)
     configuration.maximumConnections = connections
+    // Long enough for a machine that is busy with other tests.
+    configuration.waitTimeout = .seconds(60)
     let client = PostgresClient(configuration: configuration)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         defer { group.cancelAll() }

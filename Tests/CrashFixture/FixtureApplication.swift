@@ -26,7 +26,8 @@ struct FixtureApplication: SagaApplication {
         let door = FrontDoor(server.orchestrator) { request in
             try request.headers[.authorization].map { Caller(scope: try Scope($0)) }
         }
-        door.addRoutes(to: router)
+        door.addHealth(to: router)
+        door.addSagas(to: router, PassGate.self)
     }
 
     private struct Caller: Principal {

@@ -59,8 +59,7 @@ import WaymarkTesting
     }
 
     @Test func queriesBeforeRunWaitForIt() async throws {
-        let configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestDatabase.serverURL))
+        let configuration = try await testConfiguration()
         let client = PostgresClient(configuration: configuration)
         async let early = client.query("SELECT 5").decode(Int.self)
         let running = Task { try await client.run() }
@@ -73,8 +72,7 @@ import WaymarkTesting
     }
 
     @Test func withoutRunTheTimeoutSaysSo() async throws {
-        var configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestDatabase.serverURL))
+        var configuration = try await testConfiguration()
         configuration.waitTimeout = .milliseconds(50)
         let client = PostgresClient(configuration: configuration)
         let error = await postgresError { _ = try await client.query("SELECT 1") }
@@ -157,8 +155,7 @@ import WaymarkTesting
     }
 
     @Test func shutdownLetsLentConnectionsFinish() async throws {
-        let configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestDatabase.serverURL))
+        let configuration = try await testConfiguration()
         let client = PostgresClient(configuration: configuration)
         let group = ServiceGroup(configuration: .init(services: [client], logger: .init(label: "test")))
         let running = Task { try await group.run() }
@@ -174,8 +171,7 @@ import WaymarkTesting
     }
 
     @Test func shutdownDoesNotWaitForEver() async throws {
-        var configuration = PostgresClient.Configuration(
-            connection: try PostgresConfiguration(await TestDatabase.serverURL))
+        var configuration = try await testConfiguration()
         configuration.shutdownTimeout = .milliseconds(50)
         let client = PostgresClient(configuration: configuration)
         let running = Task { try await client.run() }

@@ -20,16 +20,22 @@ func withTestConnection(
     await connection.close()
 }
 
+/// A pool's configuration, for the shared server unless another is named.
+func testConfiguration(url: String? = nil) async throws -> PostgresClient.Configuration {
+    let url = if let url { url } else { try await TestDatabase.serverURL }
+    var configuration = PostgresClient.Configuration(connection: try PostgresConfiguration(url))
+    // Long enough for a machine that is busy with other tests; those about waiting choose their own.
+    configuration.waitTimeout = .seconds(60)
+    return configuration
+}
+
 /// Lends a running pool to a test.
 func withTestClient(
     url: String? = nil,
     _ change: (inout PostgresClient.Configuration) -> Void = { _ in },
     _ body: (PostgresClient) async throws -> Void
 ) async throws {
-    let url = if let url { url } else { try await TestDatabase.serverURL }
-    var configuration = PostgresClient.Configuration(connection: try PostgresConfiguration(url))
-    // Long enough for a machine that is busy with other tests; those about waiting choose their own.
-    configuration.waitTimeout = .seconds(60)
+    var configuration = try await testConfiguration(url: url)
     change(&configuration)
     let client = PostgresClient(configuration: configuration)
     let running = Task { try await client.run() }

@@ -17,7 +17,7 @@ struct LedgerTests {
         _ = await service?.charge(form: form(), key: "d")
         service = nil
 
-        let again = try makeService(path: path)
+        let again = try await reopenService(path: path)
         let book = await again.ledger.book
         #expect(book.charges.count == 1)
         #expect(book.charge(id)?.isRefunded == true)
@@ -38,7 +38,7 @@ struct LedgerTests {
         let first = try #require(whole.firstIndex(of: 10)) + 1
         for length in [first + 1, first + 40, whole.count - 2, whole.count - 1] {
             try whole.prefix(length).write(to: URL(fileURLWithPath: path))
-            var torn: SandboxService? = try makeService(path: path)
+            var torn: SandboxService? = try await reopenService(path: path)
             #expect(await torn?.ledger.book.charges.count == 1)
             let reply = await torn?.charge(form: form(["description": "ride 2"]), key: "two").reply
             #expect(reply?.status == 200 && reply?.isReplayed == false)

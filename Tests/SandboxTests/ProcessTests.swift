@@ -44,7 +44,7 @@ struct ProcessTests {
 
     @Test("while the first is under way, its key is in use")
     func inFlight() async throws {
-        try await RunningSandbox.run(ledger: temporaryPath(), ["--delay-ms", "400"]) { sandbox in
+        try await RunningSandbox.run(ledger: temporaryPath(), ["--delay-ms", "2000"]) { sandbox in
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<4 {
                     group.addTask { try await sandbox.post("/v1/charges", body: Self.charge, key: "k").status }

@@ -16,6 +16,20 @@ func makeService(
     SandboxService(ledger: try Ledger(path: path), seed: seed, rates: rates)
 }
 
+/// A service over the ledger of one that is gone.
+///
+/// A process that was being started meanwhile has inherited the old one's file, and with it the lock, until it runs its
+/// program.
+func reopenService(path: String) async throws -> SandboxService {
+    try await eventually("the ledger is free") {
+        do {
+            return try makeService(path: path)
+        } catch let error as LedgerError where error.description.hasPrefix("another process keeps") {
+            return nil
+        }
+    }
+}
+
 /// A name that nothing has yet, in a folder that goes with this process.
 func temporaryPath() -> String { "\(temporaryFolder)/\(UUID().uuidString)" }
 

@@ -15,21 +15,25 @@ struct Harness: Sendable {
 
     static func with(
         lease: Duration = .seconds(15), connections: Int = 6,
-        saga: (Script) -> PlaceOrder = { PlaceOrder(script: $0) },
+        saga: (Script) -> PlaceOrder = { PlaceOrder(script: $0) }, grace: Duration = .seconds(10),
         _ body: @escaping @Sendable (Harness) async throws -> Void
     ) async throws {
         let script = Script()
         let saga = saga(script)
         try await TestDatabase.with(script: PlaceOrder.tables, connections: connections) { database in
-            try await body(try Harness(database: database, script: script, saga: saga, lease: lease))
+            try await body(try Harness(database: database, script: script, saga: saga, lease: lease, grace: grace))
         }
     }
 
-    init(database: TestDatabase, script: Script, saga: PlaceOrder, lease: Duration = .seconds(15)) throws {
+    init(
+        database: TestDatabase, script: Script, saga: PlaceOrder, lease: Duration = .seconds(15),
+        grace: Duration = .seconds(10)
+    ) throws {
         self.database = database
         self.script = script
         var configuration = EngineConfiguration()
         configuration.lease = lease
+        configuration.gracePeriod = grace
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         orchestrator = Orchestrator(

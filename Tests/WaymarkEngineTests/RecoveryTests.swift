@@ -4,8 +4,9 @@ import PostgresPQ
 import ServiceLifecycle
 import Testing
 import Waymark
-import WaymarkEngine
 import WaymarkTesting
+
+@testable import WaymarkEngine
 
 /// Holders that die, sleep or lose their connection, and those who go on.
 @Suite struct RecoveryTests {
@@ -138,6 +139,55 @@ import WaymarkTesting
             try await harness.lapse()
             #expect(try await harness.completionist().runOnce().parked == 1)
             #expect(try await harness.order("k1").parkedReason == .unreadableState)
+        }
+    }
+
+    @Test func aBodyThatMakesItsOwnErrorOfACancellationParksNothing() async throws {
+        try await Harness.with(saga: { PlaceOrder(script: $0, retry: .none) }, grace: .milliseconds(50)) { harness in
+            let group = ServiceGroup(services: [harness.orchestrator], logger: .init(label: "test"))
+            let service = Task { try await group.run() }
+            harness.script.ignoreCancellation(of: "charged", thenThrow: TransientError("the library gave up"))
+            let call = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            await group.triggerGracefulShutdown()
+            try await service.value
+            #expect(try await call.value.progress?.cause == .waiting)
+            let (reason, attempts) = try await harness.row("k1", "parked_reason, attempts", as: (String?, Int).self)
+            #expect(reason == nil)
+            #expect(attempts == 0)
+        }
+    }
+
+    @Test func aHungBodyKeepsNeitherItsKeyNorTheProcess() async throws {
+        try await Harness.with(lease: .milliseconds(500)) { harness in
+            let group = ServiceGroup(services: [harness.orchestrator], logger: .init(label: "test"))
+            let service = Task { try await group.run() }
+            let release = harness.script.hang("charged")
+            let call = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { harness.script.calls(of: "charged").count == 1 }
+            // The row goes to another; the body hears of nothing.
+            try await harness.database.client.execute("UPDATE waymark.keys SET fence = fence + 1")
+            try await harness.lapse()
+            #expect(try await harness.another(Script()).completionist().runOnce().finished == 1)
+            #expect(try await call.value.response != nil, "whoever asked is answered without the body")
+            await group.triggerGracefulShutdown()
+            try await service.value
+            release()
+        }
+    }
+
+    @Test func aRenewalDoesNotTakeBackWhatWasGivenBack() async throws {
+        try await Harness.with { harness in
+            harness.script.fail("charged", with: TransientError("busy", retryAfter: .seconds(300)))
+            _ = try await harness.order("k1")
+            let statements = KeyStatements(
+                schema: .waymark, holder: ProcessIdentity.description, lease: .seconds(15), retention: .hours(24))
+            let id = KeyIdentity.rowID(scope: harness.scope, key: try IdempotencyKey("k1"))
+            let released = try await harness.database.client.query(statements.renew(id, fence: 1))
+            #expect(released.isEmpty)
+            try await harness.database.client.execute(
+                "UPDATE waymark.keys SET parked_reason = 'attempts_exhausted', run_at = now(), locked_by = 'x'")
+            #expect(try await harness.completionist().runOnce().claimed == 0, "a parked key is nobody's")
         }
     }
 }

@@ -111,6 +111,23 @@ import WaymarkTesting
         }
     }
 
+    @Test func anErrorTextThatCannotBeStoredIsNoObstacle() async throws {
+        try await Harness.with { harness async throws in
+            harness.script.fail("charged", with: TransientError("a\0b\u{7}c", retryAfter: .seconds(300)))
+            #expect(try await harness.order("k1").progress?.cause == .waiting)
+            #expect(try await harness.row("k1", "last_error", as: (String).self) == "TransientError: a b c")
+        }
+    }
+
+    @Test func anotherDatabasesErrorIsATransientOne() async throws {
+        try await Harness.with { harness async throws in
+            let away = PostgresError(.connectionLost, "some other database is away")
+            harness.script.fail("charged", with: away, away, away, away)
+            #expect(try await harness.order("k1").parkedReason == .attemptsExhausted)
+            #expect(harness.script.calls(of: "charged").count == 4)
+        }
+    }
+
     @Test func aSerializationConflictIsRerunInPlace() async throws {
         try await Harness.with { harness in
             let conflict = PostgresError(.server, "could not serialize", sqlState: .serializationFailure)

@@ -9,6 +9,8 @@ final class Script: Sendable {
         var failures: [String: [any Error]] = [:]
         var calls: [String: [String]] = [:]
         var gates: [String: AsyncStream<Void>] = [:]
+        var onCancellation: [String: any Error] = [:]
+        var hanging: [String: Task<Void, Never>] = [:]
     }
 
     private let state = Mutex(State())
@@ -30,10 +32,30 @@ final class Script: Sendable {
         return { continuation.finish() }
     }
 
+    /// Has `step` wait for its cancellation, and then throw an error of its own, as HTTP libraries do.
+    func ignoreCancellation(of step: String, thenThrow error: any Error) {
+        state.withLock { $0.onCancellation[step] = error }
+    }
+
+    /// Has `step` wait, deaf to cancellation, until the returned function is called.
+    func hang(_ step: String) -> @Sendable () -> Void {
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        let gate = Task { for await _ in stream {} }
+        state.withLock { $0.hanging[step] = gate }
+        return { continuation.finish() }
+    }
+
     func perform(_ step: String, _ argument: String) async throws {
-        let gate = state.withLock { state in
+        let (gate, onCancellation, hanging) = state.withLock { state in
             state.calls[step, default: []].append(argument)
-            return state.gates[step]
+            return (state.gates[step], state.onCancellation[step], state.hanging[step])
+        }
+        // The value of an unstructured task is waited for whether or not the waiter is cancelled.
+        await hanging?.value
+        if let onCancellation {
+            let (never, _) = AsyncStream<Void>.makeStream()
+            for await _ in never {}
+            throw onCancellation
         }
         if let gate {
             for await _ in gate {}

@@ -63,7 +63,8 @@ struct Door: Sendable {
             }
             let router = Router()
             router.add(middleware: ProblemMiddleware())
-            door.addRoutes(to: router)
+            door.addHealth(to: router)
+            door.addSagas(to: router, SendParcel.self)
             router.post("parcels", saga: SendParcel.self, through: door, status: .created)
             let application = FrontDoorServer.application(
                 router: router, host: "127.0.0.1", port: 0, logger: logger, onRunning: { _ in })

@@ -2,7 +2,7 @@
 ///
 /// Every other error a step throws is transient: the step is tried again as its `RetryPolicy` says.
 public struct Rejection: Error, Sendable, Hashable {
-    /// The HTTP status of the answer, 400 to 599.
+    /// The HTTP status of the answer, 400 to 599; 500 where another one was given.
     public let status: Int
     /// The answer's body, as JSON text.
     public let body: String
@@ -10,7 +10,7 @@ public struct Rejection: Error, Sendable, Hashable {
     /// A rejection with a problem document (RFC 9457) as its body.
     /// - Parameter type: a stable word that programs can switch on.
     public init(status: Int, type: String, title: String, detail: String? = nil) {
-        let problem = Problem(type: type, title: title, status: status, detail: detail)
+        let problem = Problem(type: type, title: title, status: Self.errorStatus(status), detail: detail)
         // Strings and an integer always encode.
         self.init(status: status, json: (try? JSONCoding.encode(problem)) ?? "{}")
     }
@@ -23,9 +23,13 @@ public struct Rejection: Error, Sendable, Hashable {
 
     /// A rejection read back from where it was stored.
     package init(status: Int, json: String) {
-        precondition((400...599).contains(status), "a rejection's status is 400 to 599, not \(status)")
-        self.status = status
+        self.status = Self.errorStatus(status)
         self.body = json
+    }
+
+    /// Statuses are often a foreign system's, passed on: one that says no error must not end the process.
+    private static func errorStatus(_ status: Int) -> Int {
+        (400...599).contains(status) ? status : 500
     }
 
     private struct Problem: Encodable {

@@ -61,8 +61,26 @@ package struct StepValue: Sendable {
         self.json = json
     }
 
+    /// What a step's body returned.
+    /// - Throws: `UnstorableOutput`, so that it is not mistaken for an error of the body's own.
+    init(output value: some Codable & Sendable) throws {
+        do {
+            try self.init(encoding: value)
+        } catch {
+            throw UnstorableOutput(description: "\(error)")
+        }
+        if json.utf8.count > Limits.valueBytes {
+            throw UnstorableOutput(description: "\(json.utf8.count) bytes; \(Limits.valueBytes) at most")
+        }
+    }
+
     /// What a compensation returns.
     package static let nothing = StepValue(value: Nothing(), json: "null")
 
     private struct Nothing: Sendable {}
+}
+
+/// A step's output cannot be stored: no further attempt will mend that.
+package struct UnstorableOutput: Error, CustomStringConvertible {
+    package let description: String
 }

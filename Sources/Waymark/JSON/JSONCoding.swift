@@ -48,7 +48,7 @@ package enum JSONCoding {
     }
 
     /// Levels of nesting in what is stored: as deep as Foundation's encoder goes.
-    private static let storedDepth = 512
+    package static let storedDepth = 512
 
     /// The date rounded to milliseconds. The format cuts digits off, so it gets the middle of the millisecond: 0.123 as a
     /// double is a little less, and would become 0.122, then 0.121 with the next step.

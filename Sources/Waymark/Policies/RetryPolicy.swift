@@ -12,9 +12,10 @@ public struct RetryPolicy: Sendable, Hashable {
     public let cap: Duration
     private let multiplier: Double
 
-    /// Delays whose ceiling doubles from `base` up to `cap`.
+    /// Delays whose ceiling doubles from `base` up to `cap`. The default goes on for about an hour and a half: an outage of
+    /// a foreign system is commonly over by then, and parking wants a person.
     public static func exponential(
-        attempts: Int = 10, base: Duration = .milliseconds(200), cap: Duration = .seconds(60)
+        attempts: Int = 100, base: Duration = .milliseconds(200), cap: Duration = .minutes(2)
     ) -> RetryPolicy {
         RetryPolicy(attempts: attempts, base: base, cap: cap, multiplier: 2)
     }

@@ -32,7 +32,7 @@ public struct AtomicPhase<Input: Codable & Sendable, Output: Codable & Sendable>
             declared(
                 name, .atomicPhase(isolation),
                 body: .phase { input, transaction in
-                    try await StepValue(encoding: body(cast(input, for: name), transaction))
+                    try await StepValue(output: body(cast(input, for: name), transaction))
                 }))
     }
 }

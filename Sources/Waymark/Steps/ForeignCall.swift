@@ -35,7 +35,7 @@ public struct ForeignCall<Input: Codable & Sendable, Output: Codable & Sendable>
             declared(
                 name, .foreignCall(idempotence),
                 body: .call { input, call in
-                    try await StepValue(encoding: body(cast(input, for: name), call))
+                    try await StepValue(output: body(cast(input, for: name), call))
                 }))
     }
 }

@@ -14,7 +14,9 @@ struct DrainJobs<Application: SagaApplication>: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func validate() throws {
-        guard leaseSeconds > 0 else { throw ValidationError("--lease-seconds must be positive") }
+        guard (0.5...86_400).contains(leaseSeconds) else {
+            throw ValidationError("--lease-seconds must be 0.5 to 86400")
+        }
     }
 
     func run() async throws {

@@ -14,9 +14,13 @@ struct EngineOptions: ParsableArguments {
     var retentionHours = 24.0
 
     func validate() throws {
-        guard leaseSeconds >= 0.5 else { throw ValidationError("--lease-seconds must be at least 0.5") }
-        guard graceSeconds >= 0 else { throw ValidationError("--grace-seconds must not be negative") }
-        guard retentionHours > 0 else { throw ValidationError("--retention-hours must be positive") }
+        guard (0.5...86_400).contains(leaseSeconds) else {
+            throw ValidationError("--lease-seconds must be 0.5 to 86400")
+        }
+        guard (0...86_400).contains(graceSeconds) else { throw ValidationError("--grace-seconds must be 0 to 86400") }
+        guard retentionHours > 0, retentionHours <= 876_000 else {
+            throw ValidationError("--retention-hours must be positive, and a century at most")
+        }
     }
 
     var configuration: EngineConfiguration {

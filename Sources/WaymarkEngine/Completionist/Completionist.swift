@@ -98,8 +98,17 @@ public final class Completionist: Service {
     private func claim(limit: Int) async throws -> (rows: [ClaimedRow], at: ContinuousClock.Instant) {
         let sentAt = ContinuousClock.now
         let query = engine.statements.claimDue(limit: limit, knownPoints: engine.registry.knownPoints)
-        let rows = try await engine.postgres.query(query).map(ClaimedRow.init)
-        engine.metrics.claim(rows.count)
+        let claimed = try await engine.postgres.query(query)
+        engine.metrics.claim(claimed.count)
+        let rows = claimed.compactMap { row in
+            do {
+                return try ClaimedRow(row)
+            } catch {
+                // One row that cannot be read must not hold up the others claimed with it.
+                engine.logger.error("a key cannot be read", metadata: ["error": .string(Runner.text(of: error))])
+                return nil
+            }
+        }
         return (rows, sentAt)
     }
 }

@@ -6,13 +6,12 @@ public import Waymark
 /// Hands on the jobs that phases staged, and deletes exactly those that were acknowledged.
 ///
 /// At least once: a drain that dies after the delivery and before the deletion leaves the job to be delivered again, with
-/// the same id. Jobs of one phase are delivered in the order in which they were staged, as long as none has to be retried.
-/// A job whose attempts are used up is kept, as dead.
+/// the same id. The jobs of one key are delivered one after the other in the order in which they were staged; one that
+/// fails holds up those behind it, until it is delivered or dead. Dead jobs, whose attempts are used up, are kept.
 public final class Drain: Service {
     public struct Configuration: Sendable {
-        /// Jobs taken at a time.
-        public var batch = 100
-        /// Deliveries under way at the same time.
+        /// Deliveries under way at the same time; no more jobs are taken than are delivered at once, so that none waits out
+        /// its lease in a queue.
         public var concurrency = 16
         /// How long a drain may be silent before another takes its jobs; also the timeout of one delivery.
         public var lease: Duration = .seconds(30)
@@ -53,51 +52,35 @@ public final class Drain: Service {
             jobs: "\(configuration.schema).jobs", leaseSeconds: configuration.lease.inSeconds)
     }
 
-    /// Takes one batch of due jobs, and delivers each; jobs of one key one after the other.
-    /// - Throws: `PostgresError` when no batch could be taken.
+    /// Takes up to `concurrency` due jobs, of each key only the first, and delivers them.
+    /// - Throws: `PostgresError` when none could be taken.
     public func runOnce() async throws -> Round {
         let claimed = try await postgres.query(
-            statements.claimDue(limit: configuration.batch, names: handlers.names)
+            statements.claimDue(limit: configuration.concurrency, names: handlers.names)
         ).map(ClaimedJob.init)
-        let ordered = claimed.sorted { ($0.createdAt, $0.position) < ($1.createdAt, $1.position) }
-        var lines = Dictionary(grouping: ordered, by: \.delivery.keyID).values.makeIterator()
         var round = Round(claimed: claimed.count)
-        await withTaskGroup(of: [Delivered].self) { group in
-            for _ in 0..<configuration.concurrency {
-                guard let line = lines.next() else { break }
-                group.addTask { await self.deliver(line) }
-            }
-            for await results in group {
-                for result in results { round.count(result) }
-                if let line = lines.next() { group.addTask { await self.deliver(line) } }
-            }
+        await withTaskGroup(of: Delivered.self) { group in
+            for job in claimed { group.addTask { await self.deliver(job) } }
+            for await result in group { round.count(result) }
         }
         return round
     }
 
     public func run() async throws {
         await configuration.pace.repeatRounds(logger: logger) {
-            try await runOnce().claimed == configuration.batch
+            try await runOnce().claimed > 0
         }
     }
 
     enum Delivered: Sendable {
-        case acknowledged, retried, dead, skipped
-    }
-
-    /// Delivers one key's jobs in order; after a failure the rest waits with it.
-    private func deliver(_ line: [ClaimedJob]) async -> [Delivered] {
-        var results: [Delivered] = []
-        for job in line {
-            let previousFailed = results.last.map { $0 != .acknowledged } ?? false
-            results.append(previousFailed ? await giveBack(job) : await deliver(job))
-        }
-        return results
+        case acknowledged, retried, dead
     }
 
     private func deliver(_ job: ClaimedJob) async -> Delivered {
-        guard let handler = handlers.byName[job.name] else { return await giveBack(job) }
         do {
+            guard let handler = handlers.byName[job.name] else {
+                throw WaymarkError(.unknownName, "no handler for jobs named '\(job.name)'")
+            }
             try await withTimeout(configuration.lease) { try await handler(job.payload, job.delivery) }
         } catch {
             return await fail(job, error)
@@ -123,11 +106,6 @@ public final class Drain: Service {
         return .retried
     }
 
-    private func giveBack(_ job: ClaimedJob) async -> Delivered {
-        await settle(statements.giveBack(job.delivery.id, fence: job.fence), job)
-        return .skipped
-    }
-
     /// Writes what became of a job. When that fails the job's lease lapses and it is delivered again, which at least once
     /// allows.
     private func settle(_ query: PostgresQuery, _ job: ClaimedJob) async {
@@ -145,7 +123,6 @@ extension Drain.Round {
         case .acknowledged: delivered += 1
         case .retried: retried += 1
         case .dead: dead += 1
-        case .skipped: break
         }
     }
 }

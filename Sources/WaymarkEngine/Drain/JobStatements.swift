@@ -7,19 +7,24 @@ struct JobStatements: Sendable {
     let jobs: String
     let leaseSeconds: Double
 
-    /// Takes up to `limit` due jobs that we have handlers for, in the order in which they became due.
+    /// Takes up to `limit` due jobs that we have handlers for, in the order in which they became due; of each key only the
+    /// first that is not delivered, so that no other drain can overtake it.
     func claimDue(limit: Int, names: [String]) -> PostgresQuery {
         """
         WITH due AS MATERIALIZED (
-            SELECT id FROM \(unescaped: jobs)
+            SELECT id FROM \(unescaped: jobs) AS job
             WHERE NOT dead AND run_at <= now() AND name = ANY(\(names))
+                AND NOT EXISTS (
+                    SELECT FROM \(unescaped: jobs) AS earlier
+                    WHERE earlier.key_id = job.key_id AND NOT earlier.dead
+                        AND (earlier.created_at, earlier.position) < (job.created_at, job.position))
             ORDER BY run_at, created_at, position LIMIT \(limit)
-            FOR UPDATE SKIP LOCKED
+            FOR UPDATE OF job SKIP LOCKED
         )
         UPDATE \(unescaped: jobs) AS j
         SET fence = j.fence + 1, attempts = j.attempts + 1, run_at = now() + \(leaseSeconds) * interval '1 second'
         FROM due WHERE j.id = due.id
-        RETURNING j.id, j.key_id, j.name, j.payload::text, j.position, j.fence, j.attempts, j.created_at
+        RETURNING j.id, j.key_id, j.name, j.payload::text, j.fence, j.attempts
         """
     }
 
@@ -35,11 +40,6 @@ struct JobStatements: Sendable {
         """
     }
 
-    /// Gives a job back that was not tried.
-    func giveBack(_ id: UUID, fence: Int) -> PostgresQuery {
-        "UPDATE \(unescaped: jobs) SET run_at = now(), attempts = attempts - 1 WHERE id = \(id) AND fence = \(fence)"
-    }
-
     func bury(_ id: UUID, fence: Int, error: String) -> PostgresQuery {
         """
         UPDATE \(unescaped: jobs) SET dead = true, run_at = 'infinity', last_error = \(error)
@@ -53,18 +53,14 @@ struct ClaimedJob: Sendable {
     let delivery: JobDelivery
     let name: String
     let payload: String
-    let position: Int
     let fence: Int
-    let createdAt: Date
 
     init(_ row: PostgresRow) throws {
-        let (id, keyID, name, payload, position, fence, attempts, createdAt) =
-            try row.decode((UUID, UUID, String, String, Int, Int, Int, Date).self)
+        let (id, keyID, name, payload, fence, attempts) =
+            try row.decode((UUID, UUID, String, String, Int, Int).self)
         delivery = JobDelivery(id: id, keyID: keyID, attempt: attempts)
         self.name = name
         self.payload = payload
-        self.position = position
         self.fence = fence
-        self.createdAt = createdAt
     }
 }

@@ -92,7 +92,9 @@ extension KeyDetails {
     }
 
     private static func entries(_ journal: String, values: Bool) throws -> [Entry] {
-        guard case .array(let entries) = try JSONValue(parsing: journal) else { return [] }
+        guard case .array(let entries) = try JSONValue(parsing: journal, depth: JSONCoding.storedDepth + 2) else {
+            return []
+        }
         return entries.compactMap { entry in
             guard case .object(let members) = entry, case .string(let step) = members["step"],
                 case .string(let at) = members["at"], case .number(let attempt) = members["attempt"],

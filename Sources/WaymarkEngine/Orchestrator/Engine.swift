@@ -35,15 +35,23 @@ struct Engine: Sendable {
             } catch {
                 // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.
                 let update = statements.park(
-                    row.context.id, fence: row.fence, reason: .unreadableState, error: Runner.text(of: error))
-                _ = await postgres.patiently { postgres in try await postgres.execute(update) }
-                return .parked(.unreadableState)
+                    row.context.id, fence: row.fence, at: row.state.recoveryPoint, reason: .unreadableState,
+                    error: Runner.text(of: error))
+                logger.error(
+                    "key is parked",
+                    metadata: ["key_id": .stringConvertible(row.context.id), "error": .string(Runner.text(of: error))])
+                metrics.park()
+                switch await postgres.patiently({ try await $0.execute(update) }) {
+                case .success: return .parked(.unreadableState)
+                case .failure(let error): return .unreachable(error)
+                }
             }
         }
         if case .stopping = conclusion {
             // Claimed, and then this process began to stop: given back without burning an attempt.
             let update = statements.release(
-                row.context.id, fence: row.fence, after: .zero, attempts: row.state.attempts - 1, error: nil)
+                row.context.id, fence: row.fence, at: row.state.recoveryPoint, after: .zero,
+                attempts: row.state.attempts - 1, error: nil)
             _ = await postgres.patiently { postgres in try await postgres.execute(update) }
         }
         return conclusion
@@ -56,9 +64,7 @@ struct Engine: Sendable {
         case .stopping: return .stopping
         case .held(let other): return local(other, repeatedBy: hold)
         }
-        let task = Task(operation: body)
-        hold.attach(task)
-        let conclusion = await task.value
+        let conclusion = await hold.conclude(body)
         held.leave(hold)
         return conclusion
     }
@@ -70,6 +76,8 @@ struct Engine: Sendable {
             running.lose()
             return .lost
         }
+        // Whoever is only finding out about the key knows no more than the row.
+        guard running.isConfirmed else { return .exists }
         if running.saga != hold.saga { return .mismatch(.saga) }
         if let known = running.fingerprint, known != asked { return .mismatch(.request) }
         return .progress(

@@ -25,6 +25,7 @@ public final class Orchestrator: Service {
         postgres: PostgresClient, sagas: SagaRegistry, configuration: EngineConfiguration = .init(),
         logger: Logger = Logger(label: "waymark.orchestrator")
     ) {
+        precondition(configuration.lease >= .milliseconds(100), "a lease of less than 100 ms cannot be renewed in time")
         engine = Engine(postgres: postgres, sagas: sagas, configuration: configuration, logger: logger)
         var leasePool = postgres.configuration
         leasePool.maximumConnections = 1
@@ -66,6 +67,7 @@ public final class Orchestrator: Service {
         await withTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { await self.renewLeases() }
+            group.addTask { await self.watchLeases() }
             // Returns at the shutdown, throws at a cancellation: either way it is time to stop.
             try? await gracefulShutdown()
             await engine.held.stop(gracePeriod: Task.isCancelled ? .zero : engine.configuration.gracePeriod)
@@ -81,11 +83,20 @@ public final class Orchestrator: Service {
     /// Whoever asks for the health of a process wants to know before it routes a request there.
     private static let healthTimeout: Duration = .seconds(2)
 
+    private func watchLeases() async {
+        while !Task.isCancelled {
+            engine.held.loseLapsed(lease: engine.configuration.lease)
+            try? await Task.sleep(for: engine.configuration.lease / 6)
+        }
+    }
+
     private func renewLeases() async {
         while !Task.isCancelled {
             do {
-                try await engine.held.renewOnce(
-                    engine.statements, on: leaseConnection, lease: engine.configuration.lease)
+                let (held, lease) = (engine.held, engine.configuration.lease)
+                try await withTimeout(lease / 3) { [engine, leaseConnection] in
+                    try await held.renewOnce(engine.statements, on: leaseConnection, lease: lease)
+                }
             } catch {
                 engine.logger.warning(
                     "leases could not be renewed", metadata: ["error": .string(Runner.text(of: error))])

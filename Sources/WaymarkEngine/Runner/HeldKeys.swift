@@ -38,7 +38,8 @@ final class HeldKeys: Sendable {
 
     func leave(_ hold: Hold) {
         let waiters = state.withLock { state in
-            state.holds[hold.id] = nil
+            // A key whose first hold was left behind may be held again by now.
+            if state.holds[hold.id] === hold { state.holds[hold.id] = nil }
             guard state.holds.isEmpty else { return [CheckedContinuation<Void, Never>]() }
             defer { state.idleWaiters = [] }
             return state.idleWaiters
@@ -46,8 +47,8 @@ final class HeldKeys: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Nothing new begins; steps at hand are finished, and cancelled once `gracePeriod` is over. Returns when all keys
-    /// are given back.
+    /// Nothing new begins; steps at hand are finished, cancelled once `gracePeriod` is over, and left behind when they
+    /// ignore that. Returns when all keys are given back or left to lapse.
     func stop(gracePeriod: Duration) async {
         state.withLock { $0.isStopping = true }
         await withTaskGroup { group in
@@ -56,6 +57,8 @@ final class HeldKeys: Sendable {
                 // Cancelled when all is idle before.
                 guard (try? await Task.sleep(for: gracePeriod)) != nil else { return }
                 for hold in self.all { hold.cancel() }
+                guard (try? await Task.sleep(for: Self.handBackTime)) != nil else { return }
+                for hold in self.all { hold.lose() }
                 await self.idle()
             }
             await group.next()
@@ -75,25 +78,31 @@ final class HeldKeys: Sendable {
 
     private var all: [Hold] { state.withLock { Array($0.holds.values) } }
 
+    /// How long cancelled work has to give its key back.
+    private static let handBackTime: Duration = .seconds(2)
+
+    /// Gives up what was not renewed in time. Asks no database: a silent one must not keep us from noticing.
+    func loseLapsed(lease: Duration) {
+        let now = ContinuousClock.now
+        for hold in all where hold.due(at: now, lease: lease) == .lose { hold.lose() }
+    }
+
     /// Renews what is due, once. A hold whose renewal finds the fence moved is lost.
     /// - Throws: `PostgresError` when the database cannot be asked; the holds stay until their lease has run out.
     func renewOnce(_ statements: KeyStatements, on postgres: PostgresClient, lease: Duration) async throws {
         let now = ContinuousClock.now
         var renewals: [(hold: Hold, fence: Int)] = []
         for hold in all {
-            switch hold.due(at: now, lease: lease) {
-            case .nothing: continue
-            case .lose: hold.lose()
-            case .renew(let fence): renewals.append((hold, fence))
-            }
+            if case .renew(let fence) = hold.due(at: now, lease: lease) { renewals.append((hold, fence)) }
         }
         if renewals.isEmpty { return }
         let results = try await postgres.pipelineEach(renewals.map { statements.renew($0.hold.id, fence: $0.fence) })
         for (renewal, result) in zip(renewals, results) {
-            if try result.get().isEmpty {
-                renewal.hold.lose()
-            } else {
-                renewal.hold.confirm(fence: renewal.fence, at: now)
+            switch result {
+            case .success(let rows) where rows.isEmpty: renewal.hold.lose()
+            case .success: renewal.hold.confirm(fence: renewal.fence, at: now)
+            // One that failed is due again at the next look.
+            case .failure: continue
             }
         }
     }

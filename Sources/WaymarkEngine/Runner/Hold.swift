@@ -17,7 +17,10 @@ final class Hold: Sendable {
         /// Until when the step at hand may take. A step that outlives it is not renewed: a hung call must not keep its key.
         var stepDeadline = ContinuousClock.now
         var isLost = false
-        var task: Task<Conclusion, Never>?
+        var isCancelled = false
+        var task: Task<Void, Never>?
+        /// Whoever waits for the work, until it is concluded.
+        var waiter: CheckedContinuation<Conclusion, Never>?
     }
 
     private let state = Mutex(State())
@@ -30,13 +33,33 @@ final class Hold: Sendable {
 
     var isLost: Bool { state.withLock { $0.isLost } }
 
-    func attach(_ task: Task<Conclusion, Never>) {
-        let isLost = state.withLock { state in
-            state.task = task
-            return state.isLost
+    /// Runs `body` in a task of its own, and waits until it has concluded or the lease is lost.
+    ///
+    /// A body that ignores its cancellation is left behind: it holds no lease any more, and what it does cannot be
+    /// committed. Otherwise one hung call would keep its key, and the process from stopping, for ever.
+    func conclude(_ body: @escaping @Sendable () async -> Conclusion) async -> Conclusion {
+        await withCheckedContinuation { waiter in
+            state.withLock { $0.waiter = waiter }
+            let task = Task { self.resume(await body()) }
+            let isCancelled = state.withLock { state in
+                state.task = task
+                return state.isLost || state.isCancelled
+            }
+            if isCancelled { task.cancel() }
+            if isLost { resume(.lost) }
         }
-        if isLost { task.cancel() }
     }
+
+    private func resume(_ conclusion: Conclusion) {
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume(returning: conclusion)
+    }
+
+    /// Whether the row is known to be ours: before that there is nothing to say of it.
+    var isConfirmed: Bool { state.withLock { $0.fence != nil && !$0.isLost } }
 
     /// The row is ours with this fence.
     func confirm(fence: Int, at instant: ContinuousClock.Instant) {
@@ -57,10 +80,16 @@ final class Hold: Sendable {
             return state.task
         }
         task?.cancel()
+        resume(.lost)
     }
 
+    /// Asks what runs to end; it goes on holding the lease until it does.
     func cancel() {
-        state.withLock { $0.task }?.cancel()
+        let task = state.withLock { state in
+            state.isCancelled = true
+            return state.task
+        }
+        task?.cancel()
     }
 
     /// What a look at the lease asks for.

@@ -17,6 +17,7 @@ extension Runner {
             }
             engine.metrics.accept()
             hold.confirm(fence: fence, at: sentAt)
+            await renewIfOld(sentAt)
             return await drive(advance(past: work, with: value))
         } catch is KeyExists {
             return .exists
@@ -72,6 +73,18 @@ extension Runner {
             hold.confirm(fence: fence, at: sentAt)
             return await run()
         }
+    }
+
+    /// A lease counts from the beginning of the transaction that accepted the key. After a long first phase little may be
+    /// left of it, and nobody could renew it before the commit.
+    private func renewIfOld(_ sentAt: ContinuousClock.Instant) async {
+        let now = ContinuousClock.now
+        guard now - sentAt > engine.configuration.lease / 3 else { return }
+        let renewal = engine.statements.renew(context.id, fence: fence)
+        guard case .success(true) = await engine.postgres.patiently({ try await !$0.query(renewal).isEmpty }) else {
+            return
+        }
+        hold.confirm(fence: fence, at: now)
     }
 
     /// The key was there before us.

@@ -54,8 +54,13 @@ extension Runner {
             let call = Call(
                 idempotencyKey: KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work)),
                 attempt: machine.state.attempts, timeout: timeout, key: context)
-            let value = try await withTimeout(timeout) { try await body(input, call) }
-            try check(value)
+            let value: StepValue
+            do {
+                value = try await withTimeout(timeout) { try await body(input, call) }
+            } catch let error as PostgresError where !Task.isCancelled {
+                // Of some database that the call went to: no word on ours, and no reason to call again at once.
+                return .failed(.transient(retryAfter: nil), Self.text(of: error))
+            }
             return await commitResult(work, value)
         case (.phase, .foreignCall):
             preconditionFailure("a foreign call's body takes a call")
@@ -77,7 +82,6 @@ extension Runner {
             if let accepting { try await accept(accepting, in: postgres) }
             let transaction = Transaction(key: context, postgres: postgres)
             let value = try await withTimeout(timeout) { try await body(transaction) }
-            try check(value)
             return (value, transaction.stagedJobs)
         } closing: { value, jobs in
             let inserts = jobs.enumerated().map { position, job in
@@ -93,7 +97,8 @@ extension Runner {
     /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
     /// its row locks do not hold up whoever finishes the key. Only for this transaction: no session state.
     private static func endWhenIdle(for patience: Duration) -> PostgresQuery {
-        let milliseconds = Int(patience.inSeconds * 1000)
+        // The server's setting is a 32-bit number of milliseconds, some 24 days.
+        let milliseconds = Int(min(patience.inSeconds * 1000, Double(Int32.max)))
         return "SELECT set_config('idle_in_transaction_session_timeout', \(String(milliseconds)), true)"
     }
 
@@ -132,12 +137,5 @@ extension Runner {
         if work.direction == .compensating { return try journal.output(of: steps[work.step]) }
         if let current { return current }
         return work.step == 0 ? try steps[0].decodeInput(request) : try journal.output(of: steps[work.step - 1])
-    }
-}
-
-/// A step's output must fit the row.
-private func check(_ value: StepValue) throws {
-    if value.json.utf8.count > Limits.valueBytes {
-        throw WaymarkError(.tooLarge, "the output is \(value.json.utf8.count) bytes; \(Limits.valueBytes) at most")
     }
 }

@@ -88,6 +88,9 @@ extension Runner {
     /// Sorts an error that a step or its commit threw.
     func verdict(on error: any Error) -> Verdict {
         switch error {
+        case _ where Task.isCancelled && !(error is Rejection) && !error.isUnknownCommit:
+            // Whatever the body made of the cancellation: it did not fail by itself.
+            return .interrupted
         case let rejection as Rejection:
             return .failed(.rejected(rejection), "rejected with status \(rejection.status)")
         case let transient as TransientError:
@@ -98,12 +101,10 @@ extension Runner {
             return verdict(on: error.error, mayBeCommitted: true)
         case let error as PostgresError:
             return verdict(on: error, mayBeCommitted: false)
-        case let error as WaymarkError where error.code == .tooLarge || error.code == .invalidJSON:
+        case let error as UnstorableOutput:
             return .failed(.hopeless(.unstorableOutput), Self.text(of: error))
         case is StepTimeout:
             return .failed(.transient(retryAfter: nil), "the step timed out")
-        case is CancellationError where Task.isCancelled:
-            return .interrupted
         default:
             return .failed(.transient(retryAfter: nil), Self.text(of: error))
         }
@@ -111,7 +112,6 @@ extension Runner {
 
     private func verdict(on error: PostgresError, mayBeCommitted: Bool) -> Verdict {
         if error.isSerializationConflict { return .conflict(Self.text(of: error)) }
-        if error.code == .cancelled, Task.isCancelled { return .interrupted }
         let isGuard = mayBeCommitted && error.sqlState == .divisionByZero
         if isGuard || error.isUnavailable || error.code == .commitOutcomeUnknown { return .uncertain(error) }
         return .failed(.transient(retryAfter: nil), Self.text(of: error))
@@ -119,11 +119,23 @@ extension Runner {
 
     /// An error as the row keeps it, for operators. The server's detail is left out: it quotes row values.
     static func text(of error: any Error) -> String {
-        guard let error = error as? PostgresError else {
-            return String("\(type(of: error)): \(error)".prefix(Limits.errorLength))
+        var text = "\(type(of: error)): \(error)"
+        if let error = error as? PostgresError {
+            let state = error.sqlState.map { " \($0)" } ?? ""
+            text = "PostgresError \(error.code)\(state): \(error.message)"
         }
-        let state = error.sqlState.map { " \($0)" } ?? ""
-        return String("PostgresError \(error.code)\(state): \(error.message)".prefix(Limits.errorLength))
+        // A NUL cannot be stored, and no other control character belongs into a log or a table.
+        let plain = text.prefix(Limits.errorLength).unicodeScalars.map {
+            $0.properties.generalCategory == .control ? " " : $0
+        }
+        return String(String.UnicodeScalarView(plain))
+    }
+}
+
+extension Error {
+    /// COMMIT was sent and not answered: only the row tells, also after a cancellation.
+    fileprivate var isUnknownCommit: Bool {
+        (self as? PostgresTransactionError)?.error.code == .commitOutcomeUnknown
     }
 }
 

@@ -31,7 +31,8 @@ extension Runner {
 
     mutating func recordAttempt(waiting delay: Duration) async -> Progression {
         let update = engine.statements.recordAttempt(
-            context.id, fence: fence, attempt: machine.state.attempts + 1, error: lastError ?? "")
+            context.id, fence: fence, at: machine.state.recoveryPoint, attempt: machine.state.attempts + 1,
+            error: lastError ?? "")
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay)
         switch await write(update, landed: { _ in false }) {
@@ -65,7 +66,8 @@ extension Runner {
 
     func release(after delay: Duration, attempts: Int) async -> Progression {
         let update = engine.statements.release(
-            context.id, fence: fence, after: delay, attempts: attempts, error: lastError)
+            context.id, fence: fence, at: machine.state.recoveryPoint, after: delay, attempts: attempts,
+            error: lastError)
         let progress = SagaProgress(cause: .waiting, recoveryPoint: machine.state.recoveryPoint, retryAfter: delay)
         return await giveUp(update, as: .progress(progress))
     }
@@ -74,7 +76,9 @@ extension Runner {
         logger.error("key is parked", metadata: ["reason": .string(reason.rawValue)])
         engine.metrics.park()
         return await giveUp(
-            engine.statements.park(context.id, fence: fence, reason: reason, error: lastError), as: .parked(reason))
+            engine.statements.park(
+                context.id, fence: fence, at: machine.state.recoveryPoint, reason: reason, error: lastError),
+            as: .parked(reason))
     }
 
     /// Sends the last write of a holder. In a task of its own, because that of a stopped runner is cancelled.

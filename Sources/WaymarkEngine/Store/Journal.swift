@@ -14,7 +14,7 @@ struct Journal: Sendable {
     /// - Parameter json: the column, an array of entries.
     /// - Throws: `WaymarkError` when it is not one.
     init(json: String) throws {
-        guard case .array(let entries) = try JSONValue(parsing: json) else {
+        guard case .array(let entries) = try JSONValue(parsing: json, depth: JSONCoding.storedDepth + 2) else {
             throw WaymarkError(.invalidJSON, "not an array", field: "journal")
         }
         for case .object(let entry) in entries {

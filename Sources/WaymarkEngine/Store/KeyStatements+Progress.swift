@@ -2,7 +2,7 @@ import Foundation
 import PostgresPQ
 import Waymark
 
-/// What the holder of a key writes. Every statement is guarded by its fence.
+/// What the holder of a key writes. Every statement is guarded by its fence and by the recovery point it is about.
 extension KeyStatements {
     /// Moves the recovery point, with what the step returned. Gives no row when the lease was lost or the point has
     /// moved.
@@ -68,33 +68,35 @@ extension KeyStatements {
     }
 
     /// Counts one more attempt, before it is made.
-    func recordAttempt(_ id: UUID, fence: Int, attempt: Int, error: String) -> PostgresQuery {
+    func recordAttempt(_ id: UUID, fence: Int, at point: String, attempt: Int, error: String) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys) SET attempts = \(attempt), last_error = \(error)
-        WHERE id = \(id) AND fence = \(fence) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
         """
     }
 
     /// Gives the lease back, due again after `delay`. The next claim counts a new attempt, so a stop that made none
     /// passes one less as `attempts`.
-    func release(_ id: UUID, fence: Int, after delay: Duration, attempts: Int, error: String?) -> PostgresQuery {
+    func release(_ id: UUID, fence: Int, at point: String, after delay: Duration, attempts: Int, error: String?)
+        -> PostgresQuery
+    {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now(), run_at = now() + \(delay.inSeconds) * interval '1 second', locked_by = NULL,
             attempts = \(attempts), last_error = coalesce(\(error)::text, last_error)
-        WHERE id = \(id) AND fence = \(fence) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
         """
     }
 
     /// Puts the key in front of a person.
-    func park(_ id: UUID, fence: Int, reason: ParkedReason, error: String?) -> PostgresQuery {
+    func park(_ id: UUID, fence: Int, at point: String, reason: ParkedReason, error: String?) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now(), run_at = 'infinity', locked_by = NULL, parked_reason = \(reason.rawValue),
             last_error = coalesce(\(error)::text, last_error)
-        WHERE id = \(id) AND fence = \(fence) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
         """
     }

@@ -94,7 +94,7 @@ struct KeyStatements: Sendable {
         """
         WITH due AS MATERIALIZED (
             SELECT id FROM \(unescaped: keys)
-            WHERE NOT done AND run_at <= now() AND lease_until <= now()
+            WHERE NOT done AND run_at <= now() AND lease_until <= now() AND parked_reason IS NULL
                 AND saga || '/' || recovery_point = ANY(\(knownPoints))
             ORDER BY run_at LIMIT \(limit)
             FOR UPDATE SKIP LOCKED
@@ -108,13 +108,13 @@ struct KeyStatements: Sendable {
         """
     }
 
-    /// Extends a lease that is still ours. Gives a row when it was.
+    /// Extends a lease that is still ours: a key that was given back or parked meanwhile stays so. Gives a row when it was.
     func renew(_ id: UUID, fence: Int) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + \(leaseSeconds) * interval '1 second'
-        WHERE id = \(id) AND fence = \(fence) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND NOT done AND locked_by = \(holder) AND parked_reason IS NULL
         RETURNING 1
         """
     }

@@ -1,4 +1,5 @@
 public import Hummingbird
+import Logging
 public import Waymark
 public import WaymarkEngine
 
@@ -7,7 +8,8 @@ public import WaymarkEngine
 /// ```swift
 /// let door = FrontDoor(orchestrator) { request in try await users.caller(of: request) }
 /// let router = Router()
-/// door.addRoutes(to: router)                                   // POST /sagas/{name}, GET /health
+/// door.addHealth(to: router)                                   // GET /health
+/// door.addSagas(to: router, Transfer.self, Invite.self)        // POST /sagas/{name}
 /// router.post("rides", saga: BookRide.self, through: door)     // an application's own route
 /// ```
 ///
@@ -34,16 +36,28 @@ public struct FrontDoor<Caller: Principal>: Sendable {
         self.authenticate = authenticate
     }
 
-    /// Adds `POST /sagas/{name}`, whose body is the saga's request as JSON, and `GET /health`.
-    public func addRoutes<Context: RequestContext>(to router: some RouterMethods<Context>) {
-        router.post("sagas/:name") { request, context in
-            await answering(success: .ok) {
+    /// Adds `POST /sagas/{name}` for these sagas. The body is the whole request as JSON, so whoever may call may ask for
+    /// anything that the request's type can say: a saga whose request names its user wants a route of its own.
+    public func addSagas<Context: RequestContext, each S: Saga>(
+        to router: some RouterMethods<Context>, _ sagas: repeat (each S).Type
+    ) {
+        var names: Set<String> = []
+        for saga in repeat each sagas { names.insert(saga.name) }
+        router.post("sagas/:name") { [names] request, context in
+            await answering(success: .ok, context.logger) {
                 let name = try context.parameters.require("name")
                 return try await submit(request) { payload, _ in
-                    try orchestrator.prepare(saga: name, try payload.json())
+                    guard names.contains(name) else {
+                        throw WaymarkError(.unknownName, "no saga is named '\(name)' here", field: "saga")
+                    }
+                    return try orchestrator.prepare(saga: name, try payload.json())
                 }
             }
         }
+    }
+
+    /// Adds `GET /health`: 200 while the database answers, else 503.
+    public func addHealth<Context: RequestContext>(to router: some RouterMethods<Context>) {
         router.get("health") { _, _ in
             await orchestrator.isDatabaseReachable()
                 ? Response.json(.ok, #"{"status":"ok"}"#)
@@ -55,22 +69,24 @@ public struct FrontDoor<Caller: Principal>: Sendable {
     func submit(
         _ request: Request, _ prepare: (RequestPayload, Caller) throws -> PreparedRequest
     ) async throws -> Submission {
-        let key = try IdempotencyKey(header: request.headers)
         guard let caller = try await authenticate(request) else {
             throw Problem(.unauthorized, "The request does not say on whose behalf it is.")
         }
+        let key = try IdempotencyKey(header: request.headers)
         let payload = try await RequestPayload(request, limit: Self.bodyLimit)
         return try await orchestrator.submit(try prepare(payload, caller), key: key, scope: caller.scope)
     }
 
     /// Turns what came of a request, also an error, into its response.
     func answering(
-        success: HTTPResponse.Status, _ body: () async throws -> Submission
+        success: HTTPResponse.Status, _ logger: Logger, _ body: () async throws -> Submission
     ) async -> Response {
         do {
             return try await body().response(success: success)
+        } catch let rejection as Rejection {
+            return .problem(HTTPResponse.Status(code: rejection.status), rejection.body)
         } catch {
-            return Problem(describing: error).response
+            return Problem(describing: error, logger).response
         }
     }
 }
@@ -93,8 +109,8 @@ extension RouterMethods {
         _ path: RouterPath, saga: S.Type, through door: FrontDoor<Caller>, status: HTTPResponse.Status = .ok,
         _ makeRequest: @escaping @Sendable (Fields, Caller) throws -> S.Request
     ) -> Self {
-        post(path) { request, _ in
-            await door.answering(success: status) {
+        post(path) { request, context in
+            await door.answering(success: status, context.logger) {
                 try await door.submit(request) { payload, caller in
                     let fields = try payload.decode(Fields.self)
                     return try door.orchestrator.prepare(saga, try makeRequest(fields, caller))

@@ -1,21 +1,26 @@
 public import Hummingbird
+import Logging
 import PostgresPQ
 import Waymark
 
 extension Problem {
-    /// The problem that an error is to a client. What is none of the client's business is not told: no SQL, no host.
-    init(describing error: any Error) {
+    /// The problem that an error is to a client. What is none of the client's business is logged, and not told.
+    init(describing error: any Error, _ logger: Logger) {
         switch error {
         case let problem as Problem: self = problem
         case let error as WaymarkError: self.init(describing: error)
         case let error as DecodingError: self.init(describing: error)
-        case is PostgresError:
+        case let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout:
+            logger.warning("the database cannot be reached", metadata: ["error": .string(error.message)])
             self.init(
                 .unavailable, "The database cannot be reached; what was accepted goes on. Ask again with the same key.",
                 retryAfter: .seconds(1))
         case let error as any HTTPResponseError:
             self.init(.http(error.status), error.status.reasonPhrase)
         default:
+            logger.error(
+                "request failed before it was accepted",
+                metadata: ["error": .string("\(type(of: error)): \((error as? PostgresError)?.message ?? "\(error)")")])
             self.init(.failed, "The request failed before it was accepted.")
         }
     }
@@ -77,7 +82,7 @@ public struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch {
-            return Problem(describing: error).response
+            return Problem(describing: error, context.logger).response
         }
     }
 }

@@ -60,6 +60,7 @@ struct Problem: Error, Sendable {
             field: field)
         // Strings and an integer always encode.
         var response = Response.problem(kind.status, (try? JSONCoding.encode(document)) ?? "{}")
+        if kind.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         // Whole seconds, never zero: a client must not spin.
         if let retryAfter { response.headers[.retryAfter] = String(max(1, Int(retryAfter.inSeconds.rounded(.up)))) }
         return response

@@ -15,9 +15,9 @@ import Testing
 
     @Test func defaults() {
         let policy = RetryPolicy.exponential()
-        #expect(policy.attempts == 10)
+        #expect(policy.attempts == 100)
         #expect(policy.base == .milliseconds(200))
-        #expect(policy.cap == .seconds(60))
+        #expect(policy.cap == .minutes(2))
         #expect(RetryPolicy.none.attempts == 1)
         #expect(RetryPolicy.exponential(attempts: 3) != .fixed(attempts: 3, every: .milliseconds(200)))
     }

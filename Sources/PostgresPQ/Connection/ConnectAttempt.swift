@@ -1,4 +1,5 @@
 import CLibPQ
+// Dispatch on Linux does not mark its types Sendable; its queues and sources may be used from any thread.
 @preconcurrency import Dispatch
 import Foundation
 

@@ -200,7 +200,8 @@ let package = Package(
         .testTarget(
             name: "RocketRidesTests",
             dependencies: [
-                "PostgresPQ", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1, subprocess,
+                "PostgresPQ", "RocketRides", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1,
+                subprocess,
             ],
             swiftSettings: settings
         ),

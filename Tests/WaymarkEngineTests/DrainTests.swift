@@ -11,14 +11,25 @@ import WaymarkTesting
 @Suite struct DrainTests {
     /// What arrived, and what the next deliveries throw.
     final class Sink: Sendable {
-        private let state = Mutex<(delivered: [(ShipIt, JobDelivery)], failures: Int)>(([], 0))
+        private struct State {
+            var delivered: [(ShipIt, JobDelivery)] = []
+            var failures = 0
+            var refused: [Int: TransientError] = [:]
+        }
+
+        private let state = Mutex(State())
 
         var delivered: [(ShipIt, JobDelivery)] { state.withLock { $0.delivered } }
 
         func fail(next count: Int) { state.withLock { $0.failures = count } }
 
+        func refuse(_ number: Int, retryAfter: Duration? = nil) {
+            state.withLock { $0.refused[number] = TransientError("the sink is full", retryAfter: retryAfter) }
+        }
+
         func take(_ job: ShipIt, _ delivery: JobDelivery) throws {
             try state.withLock { state in
+                if let refusal = state.refused[job.number] { throw refusal }
                 if state.failures > 0 {
                     state.failures -= 1
                     throw TransientError("the sink is full")
@@ -29,12 +40,13 @@ import WaymarkTesting
     }
 
     static func drain(
-        _ database: TestDatabase, _ sink: Sink, attempts: Int = 3
+        _ database: TestDatabase, _ sink: Sink, attempts: Int = 3, concurrency: Int = 16
     ) throws -> Drain {
         var handlers = JobHandlers()
         try handlers.handle(ShipIt.self) { job, delivery in try sink.take(job, delivery) }
         var configuration = Drain.Configuration()
         configuration.retry = .exponential(attempts: attempts, base: .zero, cap: .zero)
+        configuration.concurrency = concurrency
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return Drain(postgres: database.client, handlers: handlers, configuration: configuration, logger: logger)
@@ -78,6 +90,56 @@ import WaymarkTesting
         }
     }
 
+    @Test func deletesNothingButWhatWasAcknowledged() async throws {
+        try await Harness.with { harness async throws in
+            let sink = Sink()
+            _ = try await harness.order("k1")
+            sink.refuse(2, retryAfter: .seconds(300))
+            let drain = try Self.drain(harness.database, sink)
+            #expect(try await drain.runOnce().delivered == 1)
+            #expect(try await drain.runOnce().retried == 1)
+            let left = try await harness.database.client.query(
+                "SELECT (payload ->> 'number')::int, run_at > now() + interval '290 seconds' FROM waymark.jobs"
+            ).decode((Int, Bool).self)
+            #expect(left.map(\.0) == [2])
+            #expect(left.map(\.1) == [true], "not before the receiver asked for it")
+        }
+    }
+
+    @Test func takesJobsInTheOrderInWhichTheyWereStaged() async throws {
+        try await Harness.with { harness async throws in
+            let sink = Sink()
+            _ = try await harness.order("k1")
+            // Moves the first job behind the second one in the table.
+            try await harness.database.client.execute("UPDATE waymark.jobs SET attempts = 0 WHERE position = 0")
+            // No plan that happens to come by them in order.
+            let options = " options='-c enable_indexscan=off -c enable_bitmapscan=off'"
+            try await withPostgres(harness.database.url + options) { client in
+                let drain = try Self.drain(
+                    TestDatabase(url: harness.database.url, client: client), sink, concurrency: 1)
+                while try await drain.runOnce().claimed > 0 {}
+            }
+            #expect(sink.delivered.map(\.0.number) == [1, 2])
+        }
+    }
+
+    @Test func passesByWhatAnotherIsTaking() async throws {
+        try await Harness.with { harness async throws in
+            let sink = Sink()
+            _ = try await harness.order("k1", item: "taken")
+            _ = try await harness.order("k2", item: "free")
+            try await harness.database.client.withTransaction { tx in
+                _ = try await tx.query("SELECT FROM waymark.jobs WHERE payload ->> 'item' = 'taken' FOR UPDATE")
+                // A drain that waited for the row would fail.
+                try await withPostgres(harness.database.url + " options='-c lock_timeout=5s'") { client async throws in
+                    let database = TestDatabase(url: harness.database.url, client: client)
+                    let round = try await Self.drain(database, sink).runOnce()
+                    #expect(round.claimed == 1)
+                }
+            }
+        }
+    }
+
     @Test func aJobOfARolledBackPhaseDoesNotExist() async throws {
         try await Harness.with { harness async throws in
             harness.script.fail("confirmed", with: Rejection(status: 409, type: "no", title: "No"))
@@ -98,6 +160,29 @@ import WaymarkTesting
             #expect(try await drain.runOnce().claimed == 0)
             let dead = try await harness.database.client.query("SELECT last_error FROM waymark.jobs WHERE dead")
             #expect(try dead.decode(String.self) == ["TransientError: the sink is full"])
+        }
+    }
+
+    @Test func aDeliveryThatOutlivesItsLeaseIsCancelledAndTriedAgain() async throws {
+        try await Harness.with { harness async throws in
+            _ = try await harness.order("k1")
+            let (gate, opened) = AsyncStream<Void>.makeStream()
+            defer { opened.finish() }
+            var handlers = JobHandlers()
+            try handlers.handle(ShipIt.self) { _, _ in
+                for await _ in gate {}
+                try Task.checkCancellation()
+            }
+            var configuration = Drain.Configuration()
+            configuration.lease = .milliseconds(100)
+            let drain = Drain(
+                postgres: harness.database.client, handlers: handlers, configuration: configuration)
+            let round = Task { try await drain.runOnce() }
+            try await eventually("the delivery failed, though nobody opened the gate") {
+                try await harness.database.client.query("SELECT FROM waymark.jobs WHERE last_error IS NOT NULL")
+                    .count == 1
+            }
+            #expect(try await round.value.retried == 1)
         }
     }
 

@@ -14,26 +14,28 @@ struct Harness: Sendable {
     let scope: Scope
 
     static func with(
-        lease: Duration = .seconds(15), connections: Int = 6,
-        saga: (Script) -> PlaceOrder = { PlaceOrder(script: $0) }, grace: Duration = .seconds(10),
+        lease: Duration = .seconds(15), gracePeriod: Duration = .seconds(10), connections: Int = 6,
+        saga: (Script) -> PlaceOrder = { PlaceOrder(script: $0) },
         _ body: @escaping @Sendable (Harness) async throws -> Void
     ) async throws {
         let script = Script()
         let saga = saga(script)
         try await TestDatabase.with(script: PlaceOrder.tables, connections: connections) { database in
-            try await body(try Harness(database: database, script: script, saga: saga, lease: lease, grace: grace))
+            let harness = try Harness(
+                database: database, script: script, saga: saga, lease: lease, gracePeriod: gracePeriod)
+            try await body(harness)
         }
     }
 
     init(
         database: TestDatabase, script: Script, saga: PlaceOrder, lease: Duration = .seconds(15),
-        grace: Duration = .seconds(10)
+        gracePeriod: Duration = .seconds(10)
     ) throws {
         self.database = database
         self.script = script
         var configuration = EngineConfiguration()
         configuration.lease = lease
-        configuration.gracePeriod = grace
+        configuration.gracePeriod = gracePeriod
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         orchestrator = Orchestrator(
@@ -66,6 +68,11 @@ struct Harness: Sendable {
         let rows = try await database.client.query(
             "SELECT \(unescaped: columns) FROM waymark.keys WHERE id = \(id)")
         return try #require(rows.first).decode(type)
+    }
+
+    /// The whole row of every key as text, to see that nothing of it changed.
+    func snapshot() async throws -> [String] {
+        try await database.client.query("SELECT k::text FROM waymark.keys AS k ORDER BY id").decode(String.self)
     }
 
     /// Makes the key's lease and backoff lapse, as if time had passed.

@@ -38,6 +38,13 @@ import WaymarkTesting
             ).decode((String, String, Int).self)
             #expect(jobs.map(\.0) == ["ship-it", "ship-it"])
             #expect(jobs.map(\.1) == ["1", "2"])
+            let (id, incarnation) = try await harness.row("k1", "id, incarnation", as: (UUID, UUID).self)
+            let context = KeyContext(
+                id: id, scope: harness.scope, key: try IdempotencyKey("k1"), saga: PlaceOrder.name,
+                incarnation: incarnation)
+            let ids = try await harness.database.client.query("SELECT id FROM waymark.jobs ORDER BY position")
+            let derived = (0...1).map { KeyIdentity.jobID(context, recoveryPoint: "finished", position: $0) }
+            #expect(try ids.decode(UUID.self) == derived, "the same however often the phase is tried")
         }
     }
 
@@ -49,6 +56,30 @@ import WaymarkTesting
                 Notify.self, key: IdempotencyKey("k1"), scope: harness.scope, request: Order(item: "book"))
             #expect(other.mismatch == .saga)
             #expect(harness.script.calls(of: "notified").isEmpty)
+        }
+    }
+
+    @Test func tellsAnotherRequestApartFromTheOneAtWork() async throws {
+        try await Harness.with { harness in
+            let release = harness.script.hold("charged")
+            let first = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { !harness.script.calls(of: "charged").isEmpty }
+            #expect(try await harness.order("k1").progress?.cause == .running)
+            #expect(try await harness.order("k1", quantity: 2).mismatch == .request)
+            let other = try await harness.orchestrator.run(
+                Notify.self, key: IdempotencyKey("k1"), scope: harness.scope, request: Order(item: "book"))
+            #expect(other.mismatch == .saga)
+            release()
+            #expect(try await first.value.response != nil)
+        }
+    }
+
+    @Test(arguments: ["scope = 'tenant:2'", "key = 'k2'"])
+    func doesNotReplayARowThatIsNotTheKeys(change: String) async throws {
+        try await Harness.with { harness in
+            _ = try await harness.order("k1")
+            try await harness.database.client.execute("UPDATE waymark.keys SET \(unescaped: change)")
+            #expect(try await harness.order("k1").mismatch != nil)
         }
     }
 
@@ -117,8 +148,12 @@ import WaymarkTesting
             let (point, fence) = try await harness.row("n1", "recovery_point, fence", as: (String, Int).self)
             #expect(point == "started")
             #expect(fence == 1)
+            let repeated = try await harness.another().orchestrator.run(
+                Notify.self, key: IdempotencyKey("n1"), scope: harness.scope, request: Order(item: "book"))
+            #expect(repeated.progress?.cause == .running, "another process does not take the row for its own")
             release()
             #expect(try await outcome.response?.item == "book")
+            #expect(harness.script.calls(of: "notified").count == 1)
         }
     }
 

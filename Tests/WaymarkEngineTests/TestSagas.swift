@@ -8,6 +8,7 @@ final class Script: Sendable {
     private struct State {
         var failures: [String: [any Error]] = [:]
         var calls: [String: [String]] = [:]
+        var ended: Set<String> = []
         var gates: [String: AsyncStream<Void>] = [:]
         var onCancellation: [String: any Error] = [:]
         var hanging: [String: Task<Void, Never>] = [:]
@@ -23,6 +24,11 @@ final class Script: Sendable {
     /// The keys or inputs that `step` was performed with, in order.
     func calls(of step: String) -> [String] {
         state.withLock { $0.calls[step] ?? [] }
+    }
+
+    /// Whether a try at `step` is over, however it ended.
+    func hasEnded(_ step: String) -> Bool {
+        state.withLock { $0.ended.contains(step) }
     }
 
     /// Has `step` wait until the returned function is called.
@@ -57,6 +63,7 @@ final class Script: Sendable {
             for await _ in never {}
             throw onCancellation
         }
+        defer { state.withLock { _ = $0.ended.insert(step) } }
         if let gate {
             for await _ in gate {}
             try Task.checkCancellation()

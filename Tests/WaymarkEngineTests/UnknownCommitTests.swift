@@ -29,6 +29,7 @@ import WaymarkTesting
                 let outcome = try await order.value
                 #expect(outcome.response != nil)
                 #expect(!outcome.isReplay)
+                // The proxy counts a cut when the server too has let go.
                 try await eventually("the connection was cut") { proxy.counters.cuts == 1 }
                 #expect(try await harness.effects() == ["confirmed", "reserved"])
                 let step = commit == 1 ? "reserved" : "confirmed"
@@ -63,5 +64,64 @@ import WaymarkTesting
             }
             await proxy.stop()
         }
+    }
+
+    /// Holds up the COMMIT of whoever reserves, until the test lets go of the gate.
+    private static let gate = """
+        CREATE TABLE gate ();
+        CREATE FUNCTION pass_gate() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON effects DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION pass_gate();
+        """
+
+    /// The row does not show the COMMIT yet when we ask: the rerun has to lose against it, and its value against the row's.
+    @Test func aCommitThatIsStillUnderWayWins() async throws {
+        try await TestDatabase.with(script: PlaceOrder.tables + Self.gate) { database in
+            let proxy = try await FaultProxy.start(upstream: database.upstream)
+            let script = Script()
+            try await withPostgres(database.url(through: proxy)) { client in
+                let through = TestDatabase(url: database.url, client: client)
+                let harness = try Harness(database: through, script: script, saga: PlaceOrder(script: script))
+                // Accepted by itself, so that its first phase is rerun against a row that is there.
+                script.fail("reserved", with: TransientError("once"))
+                let opened = AsyncStream<Void>.makeStream()
+                let gate = Task {
+                    try await database.client.withTransaction { tx in
+                        _ = try await tx.query("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+                        for await _ in opened.stream {}
+                    }
+                }
+                try await eventually("the gate is closed") {
+                    try await Self.sessions("idle in transaction", database) == 1
+                }
+                let order = Task { try await harness.order("k1") }
+                try await eventually("the commit is under way") { try await Self.waiting(database) == 1 }
+                proxy.resetAll()
+                try await eventually("the rerun waits for the row") { try await Self.waiting(database) == 2 }
+                opened.continuation.finish()
+                try await gate.value
+                #expect(try await order.value.response != nil)
+                let effects = try await database.client.query("SELECT step FROM effects ORDER BY step")
+                #expect(try effects.decode(String.self) == ["confirmed", "reserved"])
+                let (isTheRows) = try await harness.row(
+                    "k1", "journal -> 0 -> 'output' ->> 'id' = journal -> 1 -> 'output' -> 'reservation' ->> 'id'",
+                    as: (Bool).self)
+                #expect(isTheRows, "the next step gets what was committed, not what the rerun made")
+            }
+            await proxy.stop()
+        }
+    }
+
+    private static func sessions(_ state: String, _ database: TestDatabase) async throws -> Int {
+        try await database.client.query(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = \(state)"
+        ).count
+    }
+
+    private static func waiting(_ database: TestDatabase) async throws -> Int {
+        try await database.client.query(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).count
     }
 }

@@ -2,8 +2,11 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import NIOCore
 import Testing
 import Waymark
+
+@testable import WaymarkHTTP
 
 /// Bad input: a 4xx with a problem that names the field, and nothing written.
 @Suite struct BadInputTests {
@@ -69,8 +72,9 @@ import Waymark
             testDescription: "repeated form field", type: "application/x-www-form-urlencoded",
             body: "weight=1&count=1&count=2", status: 400, field: "count"),
         Case(
-            testDescription: "NUL in a form", type: "application/x-www-form-urlencoded", body: "weight=1&count=%00",
-            status: 400, field: "count"),
+            testDescription: "NUL in a form", type: "application/x-www-form-urlencoded",
+            body: "weight=1&count=1&note=a%00b",
+            status: 400, field: "note"),
         Case(
             testDescription: "bad escape in a form", type: "application/x-www-form-urlencoded", body: "weight=%zz",
             status: 400, field: "weight"),
@@ -103,6 +107,26 @@ import Waymark
             #expect(answer.map { (400..<500).contains($0.status.code) } ?? true, "refused, or the connection closed")
             #expect(try await door.storedKeys() == 0)
         }
+    }
+
+    @Test func twoKeysAreRefused() async throws {
+        try await Door.with { door async throws in
+            var headers: HTTPFields = [.authorization: "me", .contentType: "application/json"]
+            let name = try #require(HTTPField.Name("Idempotency-Key"))
+            for key in ["k1", "k2"] { headers.append(HTTPField(name: name, value: key)) }
+            let answer = try await door.client.execute(
+                uri: "/parcels", method: .post, headers: headers, body: ByteBuffer(string: Door.parcel))
+            #expect(answer.status == .badRequest)
+            #expect(try answer.problem().field == "Idempotency-Key")
+            #expect(try await door.storedKeys() == 0)
+        }
+    }
+
+    @Test func aBodyThatDoesNotSayItsLengthIsBoundedToo() async throws {
+        let head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/parcels")
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: Door.parcel)))
+        let problem = try await #require(throws: Problem.self) { try await RequestPayload(request, limit: 10) }
+        #expect(problem.kind.status == .contentTooLarge)
     }
 
     @Test func a255CharacterKeyIsFine() async throws {

@@ -1,0 +1,155 @@
+import Foundation
+import PostgresPQ
+import Testing
+import WaymarkTesting
+
+@testable import Waymark
+@testable import WaymarkEngine
+
+/// Every guard of every write, each on its own: what one lets through another often still refuses, so only the statements
+/// themselves show that each is there.
+@Suite struct GuardTests {
+    /// A statement on the key whose id it is given, which stands at "reserved" with fence 1.
+    typealias Write = @Sendable (KeyStatements, UUID) -> PostgresQuery
+
+    static let call = Work(step: 1, direction: .forward, from: "reserved", to: "charged")
+    static let last = Work(step: 1, direction: .forward, from: "reserved", to: SagaDeclaration.finished)
+    static let entry = JournalEntry(step: "charged", output: "{}", attempt: 1)
+    static let answer = StoredAnswer(status: 402, body: "{}")
+
+    static let finishing: [String: Write] = [
+        "finish": { $0.finish($1, fence: 1, last, entry: entry, answer: answer) },
+        "finishRejected": { $0.finishRejected($1, fence: 1, from: "reserved", answer: answer, error: "no") },
+    ]
+    static let moving: [String: Write] = finishing.merging([
+        "advance": { $0.advance($1, fence: 1, call, entry: entry) },
+        "reject": { $0.reject($1, fence: 1, from: "reserved", answer: answer, error: "no") },
+    ]) { $1 }
+    static let staying: [String: Write] = [
+        "recordAttempt": { $0.recordAttempt($1, fence: 1, at: "reserved", attempt: 2, error: "down") },
+        "release": { $0.release($1, fence: 1, at: "reserved", after: .zero, attempts: 1, error: nil) },
+        "park": { $0.park($1, fence: 1, at: "reserved", reason: .horizonPassed, error: nil) },
+    ]
+    static let renewing: [String: Write] = ["renew": { $0.renew($1, fence: 1) }]
+    static let claiming: [String: Write] = ["claim": { $0.claim($1, fence: 1) }]
+    static let taking: [String: Write] = [
+        "claimDue": { statements, _ in statements.claimDue(limit: 9, knownPoints: ["place-order/reserved"]) }
+    ]
+
+    private static let otherFence = "fence = fence + 1"
+    private static let otherPoint = "recovery_point = 'charged'"
+    private static let isDone = "done = true, response_status = 200, response_body = '{}', expires_at = now()"
+    private static let leased = "lease_until = now() + interval '1 hour'"
+    private static let waiting = "run_at = now() + interval '1 hour'"
+    private static let givenBack = "locked_by = NULL"
+    private static let parked = "parked_reason = 'horizon_passed'"
+
+    @Test(arguments: [
+        (moving, [otherFence, otherPoint, isDone]), (staying, [otherFence, otherPoint, isDone]),
+        (renewing, [otherFence, isDone, parked, givenBack]),
+        (claiming, [otherFence, isDone, leased, waiting, parked]),
+        (taking, [otherPoint, isDone, leased, waiting, parked]),
+    ])
+    func eachRefusesByItself(writes: [String: Write], changes: [String]) async throws {
+        try await Self.withReservedKey { harness async throws in
+            for (name, write) in writes {
+                #expect(try await Self.rows(of: write, in: harness) == 1, "\(name)")
+                for change in changes {
+                    #expect(try await Self.rows(of: write, after: change, in: harness) == 0, "\(name), \(change)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [claiming, taking]) func aClaimCountsItsFenceAndItsAttempt(writes: [String: Write]) async throws {
+        try await Self.withReservedKey { harness async throws in
+            for write in writes.values {
+                try await harness.database.client.execute(write(harness.statements, harness.id("k1")))
+                let (fence, attempts) = try await harness.row("k1", "fence, attempts", as: (Int, Int).self)
+                #expect(fence == 2)
+                #expect(attempts == 2)
+            }
+        }
+    }
+
+    @Test(arguments: finishing.keys.sorted()) func keepsAnAnswerFromItsFinishOn(name: String) async throws {
+        try await Self.withReservedKey { harness async throws in
+            let write = try #require(Self.finishing[name])
+            try await harness.database.client.execute("UPDATE waymark.keys SET created_at = now() - interval '1 year'")
+            try await harness.database.client.execute(write(harness.statements, harness.id("k1")))
+            let (kept) = try await harness.row("k1", "expires_at - finished_at = '24 hours'", as: (Bool).self)
+            #expect(kept)
+        }
+    }
+
+    @Test func aDrainThatLostAJobLeavesItAlone() async throws {
+        try await Harness.with { harness async throws in
+            _ = try await harness.order("k1")
+            let statements = JobStatements(jobs: "waymark.jobs", leaseSeconds: 30)
+            let client = harness.database.client
+            let claimed = try await client.query(statements.claimDue(limit: 9, names: ["ship-it"])).map(ClaimedJob.init)
+            #expect(claimed.map(\.fence) == [1])
+            let job = try #require(claimed.first).delivery.id
+            for fence in [0, 1] {
+                for write in [
+                    statements.retry(job, fence: fence, after: .zero, error: "down"),
+                    statements.bury(job, fence: fence, error: "down"),
+                ] {
+                    #expect(try await client.execute(write) == fence, "\(write)")
+                }
+            }
+        }
+    }
+
+    /// Its lease is renewed up to its timeout, and then left to lapse.
+    @Test func aHungCallDoesNotKeepItsKey() throws {
+        let (lease, start) = (Duration.seconds(15), ContinuousClock.now)
+        let hold = Hold(id: UUID(), saga: "place-order", fingerprint: nil)
+        #expect(hold.due(at: start + lease, lease: lease) == .nothing, "there is no lease before the row")
+        hold.confirm(fence: 1, at: start)
+        hold.beginStep(timeout: .seconds(60))
+        #expect(hold.due(at: start + .seconds(4), lease: lease) == .nothing)
+        #expect(hold.due(at: start + .seconds(5), lease: lease) == .renew(fence: 1))
+        #expect(hold.due(at: start + lease, lease: lease) == .lose)
+        hold.confirm(fence: 1, at: start + .seconds(65))
+        #expect(hold.due(at: start + .seconds(75), lease: lease) == .nothing)
+        #expect(hold.due(at: start + .seconds(80), lease: lease) == .lose)
+    }
+
+    /// A key that was released behind its first step, and is due again.
+    private static func withReservedKey(_ body: @escaping @Sendable (Harness) async throws -> Void) async throws {
+        try await Harness.with { harness async throws in
+            harness.script.fail("charged", with: TransientError("busy", retryAfter: .seconds(300)))
+            _ = try await harness.order("k1")
+            try await harness.lapse()
+            try await harness.database.client.execute("UPDATE waymark.keys SET locked_by = 'test'")
+            try await body(harness)
+        }
+    }
+
+    private struct RolledBack: Error {
+        let rows: Int
+    }
+
+    /// How many rows `write` gives after `change`; both are rolled back.
+    private static func rows(of write: Write, after change: String? = nil, in harness: Harness) async throws -> Int {
+        let query = write(harness.statements, try harness.id("k1"))
+        let rolledBack = try await #require(throws: RolledBack.self) {
+            try await harness.database.client.withTransaction { tx in
+                if let change { _ = try await tx.query("UPDATE waymark.keys SET \(unescaped: change)") }
+                throw RolledBack(rows: try await tx.query(query).count)
+            }
+        }
+        return rolledBack.rows
+    }
+}
+
+extension Harness {
+    fileprivate var statements: KeyStatements {
+        KeyStatements(schema: .waymark, holder: "test", lease: .seconds(15), retention: .hours(24))
+    }
+
+    fileprivate func id(_ key: String) throws -> UUID {
+        KeyIdentity.rowID(scope: scope, key: try IdempotencyKey(key))
+    }
+}

@@ -76,12 +76,23 @@ extension ClusterPlace {
         } catch {
             throw unusable(parent, "cannot be made (\(error.localizedDescription))")
         }
-        guard mkdir(path, 0o700) == 0 else {
-            // Another process that opens the same cluster may have been faster.
-            if errno == EEXIST { return }
+        // Given away before it is there: another process that opens the same cluster must not find a folder of root's,
+        // and take it for one that the account cannot reach.
+        let draft = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max))"
+        guard mkdir(draft, 0o700) == 0 else {
             throw unusable(path, "cannot be made (\(String(cString: strerror(errno))))")
         }
-        guard chown(path, account.userID, account.groupID) == 0 else { throw unusable(path, "cannot be given away") }
+        guard chown(draft, account.userID, account.groupID) == 0 else {
+            rmdir(draft)
+            throw unusable(path, "cannot be given away")
+        }
+        guard rename(draft, path) == 0 else {
+            let reason = errno
+            rmdir(draft)
+            // The other process may have been faster.
+            if reason == EEXIST || reason == ENOTEMPTY { return }
+            throw unusable(path, "cannot be made (\(String(cString: strerror(reason))))")
+        }
     }
 
     /// Refuses a folder that somebody else could have put there or could write to.

@@ -9,6 +9,10 @@ final class Wire: @unchecked Sendable {
     let pointer: OpaquePointer
     let queue: DispatchQueue
     let backendPID: Int32
+    /// A descriptor of our own for the socket. libpq closes its one when the server goes away, and the system may give the
+    /// number to the next connection while the dispatch sources still watch it: that one would never be woken.
+    private let watched: Int32
+    private let ownsWatched: Bool
     private let notices: NoticeSink
     private let sources = DispatchGroup()
     private var readSource: (any DispatchSourceRead)?
@@ -21,6 +25,10 @@ final class Wire: @unchecked Sendable {
         self.queue = queue
         self.notices = notices
         backendPID = PQbackendPID(pointer)
+        let copy = fcntl(PQsocket(pointer), F_DUPFD_CLOEXEC, 0)
+        // Out of descriptors: better libpq's own than none.
+        watched = copy >= 0 ? copy : PQsocket(pointer)
+        ownsWatched = copy >= 0
     }
 
     var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
@@ -33,7 +41,7 @@ final class Wire: @unchecked Sendable {
 
     /// Calls `onReadable` whenever there is something to read, the end of the connection included.
     func watch(_ onReadable: @escaping @Sendable () -> Void) {
-        let source = DispatchSource.makeReadSource(fileDescriptor: PQsocket(pointer), queue: queue)
+        let source = DispatchSource.makeReadSource(fileDescriptor: watched, queue: queue)
         sources.enter()
         source.setCancelHandler { [sources] in sources.leave() }
         source.setEventHandler(handler: onReadable)
@@ -44,7 +52,7 @@ final class Wire: @unchecked Sendable {
     /// Calls `onWritable` while the socket takes more, until ``stopWaitingForWritable()``.
     func waitForWritable(_ onWritable: @escaping @Sendable () -> Void) {
         guard writeSource == nil, !isShutDown else { return }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: PQsocket(pointer), queue: queue)
+        let source = DispatchSource.makeWriteSource(fileDescriptor: watched, queue: queue)
         sources.enter()
         source.setCancelHandler { [sources] in sources.leave() }
         source.setEventHandler(handler: onWritable)
@@ -68,6 +76,7 @@ final class Wire: @unchecked Sendable {
             writeSource = nil
             sources.notify(queue: queue) { [self] in
                 PQfinish(pointer)
+                if ownsWatched { close(watched) }
                 completion()
             }
         }

@@ -34,7 +34,7 @@ public final class Completionist: Service {
             case .answered: finished += 1
             case .progress: released += 1
             case .parked: parked += 1
-            case .lost, .exists, .mismatch, .stopping, .unreachable: lost += 1
+            case .lost, .exists, .beingAccepted, .mismatch, .stopping, .unreachable: lost += 1
             }
         }
     }

@@ -77,7 +77,7 @@ struct Engine: Sendable {
             return .lost
         }
         // Whoever is only finding out about the key knows no more than the row.
-        guard running.isConfirmed else { return .exists }
+        guard running.isConfirmed else { return .beingAccepted }
         if running.saga != hold.saga { return .mismatch(.saga) }
         if let known = running.fingerprint, known != asked { return .mismatch(.request) }
         return .progress(

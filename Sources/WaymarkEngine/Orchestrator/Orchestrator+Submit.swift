@@ -90,6 +90,13 @@ extension Orchestrator {
         case .unreachable(let error): throw error
         case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
         case .exists, .lost: return try await look(at: request)
+        case .beingAccepted:
+            // What is committed is answered from the row; what is not yet is being worked on.
+            return try await look(at: request)
+                ?? .inProgress(
+                    SagaProgress(
+                        cause: .running, recoveryPoint: SagaDeclaration.started,
+                        retryAfter: EngineLimits.runningRetryAfter))
         }
     }
 

@@ -12,6 +12,8 @@ enum Conclusion: Sendable {
     case lost
     /// The key was there before us; nothing of ours was done.
     case exists
+    /// This process is accepting the key, or finding out about it, for another caller.
+    case beingAccepted
     /// This process takes nothing new.
     case stopping
     /// The database stayed away. What was committed is committed; whoever asks again will be told.

@@ -86,6 +86,18 @@ public struct TestProcess: Sendable {
         }
     }
 
+    /// Stops it with SIGSTOP, and waits until every thread of it has stopped: the signal alone is not yet the stop.
+    public func suspend() async throws {
+        send(SIGSTOP)
+        try await eventually("the process has stopped") {
+            let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+            return threads.allSatisfy { thread in
+                let stat = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/stat", encoding: .utf8)
+                return stat?.split(separator: ")").last?.split(separator: " ").first == "T"
+            }
+        }
+    }
+
     public func send(_ signal: Int32) { kill(pid, signal) }
 
     private static func variables(_ settings: [String: String], database: String) -> [Environment.Key: String?] {

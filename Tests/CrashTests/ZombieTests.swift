@@ -46,7 +46,7 @@ import WaymarkTesting
         try await eventually("the gate is closed") { try await Self.sessions(in: database, "idle in transaction") == 1 }
         let answer = Task { try await Self.post(port: port) }
         try await eventually("the phase waits at the gate") { try await Self.waiting(in: database) == 1 }
-        zombie.send(SIGSTOP)
+        try await zombie.suspend()
         opened.continuation.finish()
         try await gate.value
         let other = try await TestProcess.with(

@@ -4,27 +4,27 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// Stands in for a payment service and a mail service, over real HTTP, with real faults.
+/// Stands in for a payment service, a bank, a carrier and a mail service, over real HTTP, with real faults.
 ///
 /// It keeps what it did in a file, so that it can be killed like anything else, and can be asked afterwards whether
-/// anybody was charged twice.
+/// anybody was charged, or paid out to, twice.
 @main
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox",
-        abstract: "A payment service and a mail service to test against, with faults on demand."
+        abstract: "A payment service, a bank, a carrier and a mail service to test against, with faults on demand."
     )
 
     @Option(help: "The port to listen on, on the loopback interface alone. 0 lets the system choose.")
     var port = 0
 
-    @Option(help: "The file, or the folder, to remember charges and messages in.")
+    @Option(help: "The file, or the folder, to remember charges, withdrawals, bookings and messages in.")
     var ledger = "sandbox-ledger/"
 
     @Option(help: "Where declines and faults come from: the same seed, the same ones.")
     var seed: UInt64 = 42
 
-    @Option(help: "How long each charge, refund and message takes, in milliseconds.")
+    @Option(help: "How long each charge, refund, withdrawal, booking and message takes, in milliseconds.")
     var delayMs = 5
 
     @Option(help: "The share of requests that fail with a 500 before anything has happened.")
@@ -39,6 +39,9 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: "The share of idempotency keys whose card is declined.")
     var declineRate = 0.0
 
+    @Option(help: "The share of the bank's statements that are refused with a 503.")
+    var statementOutageRate = 0.0
+
     @Option(help: "A file to write the port to, once the port is open.")
     var portFile: String?
 
@@ -48,6 +51,7 @@ struct SandboxCommand: AsyncParsableCommand {
             errorAfter: errorAfterRate,
             drop: dropRate,
             decline: declineRate,
+            statementOutage: statementOutageRate,
             delayMilliseconds: delayMs
         )
     }

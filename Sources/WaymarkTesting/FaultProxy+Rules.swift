@@ -68,6 +68,24 @@ extension FaultProxy {
         cutAfter(pattern: Array(pattern.utf8), direction: direction, times: times, forward: forward)
     }
 
+    /// Takes the server away for good at one occurrence of `pattern` on its way there: the connection is cut as by
+    /// ``cutAfter(pattern:direction:times:forward:)``, every other one with it, and later ones are refused. To the server
+    /// it is as if the client's machine had lost power there.
+    ///
+    /// - Parameter occurrence: Which one, from 1, over all connections. Of several that a client sends at once only the first
+    ///   counts.
+    public func severAfter(pattern: [UInt8], occurrence: Int, forward: Bool) {
+        precondition(!pattern.isEmpty && occurrence > 0, "there is no empty pattern, and occurrences count from 1")
+        state.withLock {
+            $0.addTrap(
+                pattern: pattern, direction: .toServer, times: 1, forward: forward, toPass: occurrence - 1,
+                isFinal: true)
+        }
+    }
+
+    /// Whether ``severAfter(pattern:occurrence:forward:)`` has taken the server away.
+    public var isSevered: Bool { state.withLock { $0.isSevered } }
+
     /// Forgets every pattern of ``cutAfter(pattern:direction:times:forward:)`` and goes back to the default rules.
     public func clearRules() {
         state.withLock {

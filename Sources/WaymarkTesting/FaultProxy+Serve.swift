@@ -21,9 +21,10 @@ extension FaultProxy {
 
     /// Carries one connection, to its end.
     func serve(_ client: Connected) async {
+        arrivals.leave(client)
         let refuses = state.withLock { state in
             state.counters.connections += 1
-            return state.rules.refusesConnections
+            return state.rules.refusesConnections || state.isSevered
         }
         guard !refuses, let server = try? await connect() else {
             state.withLock { $0.counters.refused += 1 }
@@ -92,9 +93,13 @@ extension FaultProxy {
         _ direction: Direction,
         _ link: FaultProxyLink
     ) async throws {
-        let (delay, action) = state.withLock { state in
-            (state.delay(direction), link.flow.withLock { $0.receive(piece, direction, state: &state) })
+        let (delay, action, others) = state.withLock { state in
+            let wasSevered = state.isSevered
+            let action = link.flow.withLock { $0.receive(piece, direction, state: &state) }
+            let others = state.isSevered && !wasSevered ? state.links.values.filter { $0 !== link } : []
+            return (state.delay(direction), action, others)
         }
+        for other in others { other.close() }
         if delay > .zero { try await Task.sleep(for: delay) }
         switch action {
         case .discard:

@@ -6,6 +6,10 @@ extension FaultProxy {
         let direction: Direction
         let forward: Bool
         var timesLeft: Int
+        /// Occurrences to let pass before.
+        var toPass = 0
+        /// Whether the cut is the end of every connection, also of later ones.
+        var isFinal = false
     }
 
     /// Everything that changes, under the proxy's one lock.
@@ -14,6 +18,8 @@ extension FaultProxy {
         var traps: [Trap] = []
         var counters = Counters()
         var links: [Int: FaultProxyLink] = [:]
+        /// Nobody reaches the server any more.
+        var isSevered = false
         var waiters: [Int: (count: Int, continuation: CheckedContinuation<Void, Never>)] = [:]
         private var random: UInt64
         private var lastID = 0
@@ -25,17 +31,26 @@ extension FaultProxy {
             return lastID
         }
 
-        mutating func addTrap(pattern: [UInt8], direction: Direction, times: Int, forward: Bool) {
+        mutating func addTrap(
+            pattern: [UInt8], direction: Direction, times: Int, forward: Bool, toPass: Int = 0, isFinal: Bool = false
+        ) {
             traps.append(
-                Trap(id: nextID(), pattern: pattern, direction: direction, forward: forward, timesLeft: times)
+                Trap(
+                    id: nextID(), pattern: pattern, direction: direction, forward: forward, timesLeft: times,
+                    toPass: toPass, isFinal: isFinal)
             )
         }
 
         /// Uses one cut of a trap up.
         ///
-        /// - Returns: Whether there was one left.
+        /// - Returns: Whether there was one left, and nothing is let pass any more.
         mutating func spring(_ id: Int) -> Bool {
             guard let index = traps.firstIndex(where: { $0.id == id }) else { return false }
+            if traps[index].toPass > 0 {
+                traps[index].toPass -= 1
+                return false
+            }
+            if traps[index].isFinal { isSevered = true }
             traps[index].timesLeft -= 1
             if traps[index].timesLeft == 0 { traps.remove(at: index) }
             return true

@@ -38,13 +38,15 @@ public final class FaultProxy: Sendable {
 
     let upstream: Upstream
     let state: Mutex<State>
+    let arrivals: Arrivals
     private let listener: Listener
     private let runner: Mutex<Task<Void, Never>?>
 
     typealias Connected = NIOAsyncChannel<ByteBuffer, ByteBuffer>
     typealias Listener = NIOAsyncChannel<Connected, Never>
 
-    private init(listener: Listener, upstream: Upstream, seed: UInt64) {
+    private init(listener: Listener, arrivals: Arrivals, upstream: Upstream, seed: UInt64) {
+        self.arrivals = arrivals
         port = listener.channel.localAddress?.port ?? 0
         self.listener = listener
         self.upstream = upstream
@@ -59,15 +61,16 @@ public final class FaultProxy: Sendable {
     ///   - seed: Where the jitter of the latency comes from.
     /// - Throws: The system's error when no port can be had.
     public static func start(upstream: Upstream, seed: UInt64 = 0) async throws -> FaultProxy {
+        let arrivals = Arrivals()
         let listener: Listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 256)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: pieceLimitBytes))
             .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.wrap(channel) }
+                channel.eventLoop.makeCompletedFuture { try arrivals.wrap(channel) }
             }
-        let proxy = FaultProxy(listener: listener, upstream: upstream, seed: seed)
+        let proxy = FaultProxy(listener: listener, arrivals: arrivals, upstream: upstream, seed: seed)
         // The proxy's one task: it holds every connection's, and `stop` ends it.
         proxy.runner.withLock { $0 = Task { await proxy.run(listener) } }
         return proxy
@@ -79,6 +82,7 @@ public final class FaultProxy: Sendable {
         task?.cancel()
         for link in state.withLock({ $0.links.values }) { link.close() }
         await task?.value
+        await arrivals.close()
     }
 
     /// Takes connections until the task is cancelled or the port is closed.

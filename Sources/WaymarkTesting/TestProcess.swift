@@ -34,9 +34,10 @@ public struct TestProcess: Sendable {
     ///   - arguments: `{folder}` in them stands for a fresh folder, which is removed afterwards.
     ///   - database: what it gets as `WAYMARK_DATABASE_URL`; none when empty.
     ///   - settings: what else it gets in its environment.
+    ///   - input: what it reads from standard input.
     public static func with<Result: Sendable>(
         _ executable: String, _ arguments: [String], database: String, settings: [String: String] = [:],
-        _ body: (TestProcess) async throws -> Result
+        input: String = "", _ body: (TestProcess) async throws -> Result
     ) async throws -> Ended<Result> {
         let folder = FileManager.default.temporaryDirectory.appending(path: "waymark-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -44,11 +45,15 @@ public struct TestProcess: Sendable {
         let log = folder.appending(path: "log")
         let output = try FileDescriptor.open(
             FilePath(log.path), .writeOnly, options: [.create, .append], permissions: .ownerReadWrite)
+        let standardInput = folder.appending(path: "input")
+        try Data(input.utf8).write(to: standardInput)
+        let source = try FileDescriptor.open(FilePath(standardInput.path), .readOnly)
         let ended = try await Subprocess.run(
             .path(FilePath(try path(of: executable))),
             arguments: Arguments(arguments.map { $0.replacing("{folder}", with: folder.path) }),
             environment: .inherit.updating(variables(settings, database: database)),
-            input: .none, output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .combinedWithOutput
+            input: .fileDescriptor(source, closeAfterSpawningProcess: true),
+            output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .combinedWithOutput
         ) { execution in
             do {
                 let process = TestProcess(pid: execution.processIdentifier.value, folder: folder)

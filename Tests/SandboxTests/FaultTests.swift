@@ -75,7 +75,10 @@ struct FaultTests {
     @Test("rates that make no sense change nothing")
     func nonsense() throws {
         let service = try makeService(Rates(errorBefore: 0.5))
-        for change in [RateChange(drop: 1.5), RateChange(errorAfter: 0.6), RateChange(delayMilliseconds: -1)] {
+        for change in [
+            RateChange(drop: 1.5), RateChange(errorAfter: 0.6), RateChange(delayMilliseconds: -1),
+            RateChange(statementOutage: -0.1),
+        ] {
             #expect(throws: Refusal.self) { try service.change(change) }
         }
         #expect(service.rates == Rates(errorBefore: 0.5))

@@ -47,6 +47,33 @@ func form(_ changes: [String: String] = [:]) -> [String: String] {
         .merging(changes) { $1 }
 }
 
+/// A withdrawal's fields.
+func fields(_ changes: [String: String] = [:]) -> [String: String] {
+    ["account": "acc_1", "amount": "2500", "currency": "eur", "reference": "payout 1"]
+        .merging(changes) { $1 }
+}
+
+/// A withdrawal in the bank's answers.
+struct ShownWithdrawal: Decodable, Equatable {
+    let id: String
+    let account: String
+    let amount: Int
+    let currency: String
+    let reference: String
+    let created: Int
+}
+
+/// The bank's statement.
+struct ShownStatement: Decodable {
+    let data: [ShownWithdrawal]
+}
+
+extension Reply {
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(body.utf8))
+    }
+}
+
 extension SandboxService.Outcome {
     /// The answer, of one that was not dropped.
     var reply: Reply? {
@@ -92,18 +119,28 @@ struct RunningSandbox: Sendable {
         _ path: String,
         body: String,
         key: String? = nil,
-        token: String? = "sk_test"
+        token: String? = "sk_test",
+        type: String? = nil
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = .POST
         if let key { request.headers.add(name: "Idempotency-Key", value: key) }
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        if let type { request.headers.add(name: "Content-Type", value: type) }
         request.body = .bytes(ByteBuffer(string: body))
         return try await send(request)
     }
 
-    func get(_ path: String) async throws -> Answer {
+    func get(_ path: String, token: String? = "sk_test") async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        return try await send(request)
+    }
+
+    func delete(_ path: String, key: String? = nil) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = .DELETE
+        if let key { request.headers.add(name: "Idempotency-Key", value: key) }
         request.headers.add(name: "Authorization", value: "Bearer sk_test")
         return try await send(request)
     }

@@ -13,6 +13,12 @@ extension SandboxRoutes {
         router.get("/ledger/messages") { _, _ in
             Self.response(Reply(status: 200, await service.ledger.book.messages.map(ListedMessage.init)))
         }
+        router.get("/ledger/withdrawals") { _, _ in
+            Self.response(Reply(status: 200, await service.ledger.book.withdrawals.values.flatMap(\.self)))
+        }
+        router.get("/ledger/bookings") { _, _ in
+            Self.response(Reply(status: 200, await service.ledger.book.bookings.map { BookingBody($0) }))
+        }
         router.get("/control") { _, _ in Self.response(Reply(status: 200, service.rates)) }
         router.post("/control") { request, _ in
             let body = try await request.body.collect(upTo: Self.largestBodyBytes)
@@ -36,15 +42,23 @@ extension SandboxRoutes {
             declines: book.declines,
             messages: book.messages.count,
             duplicateCharges: book.duplicateCharges,
+            withdrawals: book.withdrawals.values.reduce(0) { $0 + $1.count },
+            duplicateWithdrawals: book.duplicateWithdrawals,
+            labels: book.count(of: .label),
+            pickups: book.count(of: .pickup),
+            parcels: book.count(of: .parcel),
+            cancellations: book.cancellations,
+            duplicateBookings: book.duplicateBookings,
             replays: counts.replays,
             conflicts: counts.conflicts,
             mismatches: counts.mismatches,
+            statementOutages: service.statementOutages,
             faults: Dictionary(uniqueKeysWithValues: Fault.allCases.map { ($0.rawValue, faults[$0, default: 0]) })
         )
     }
 }
 
-/// `GET /ledger`. The first five are about all that ever happened, the others count from the process's start.
+/// `GET /ledger`. The first twelve are about all that ever happened, the others count from the process's start.
 struct LedgerSummary: Codable, Equatable {
     let charges: Int
     let refunds: Int
@@ -52,9 +66,21 @@ struct LedgerSummary: Codable, Equatable {
     let messages: Int
     /// Descriptions that were charged more than once.
     let duplicateCharges: Int
+    let withdrawals: Int
+    /// References that were withdrawn more than once.
+    let duplicateWithdrawals: Int
+    /// What a carrier was told to do, also what was cancelled later.
+    let labels: Int
+    let pickups: Int
+    let parcels: Int
+    /// How many of those three are cancelled.
+    let cancellations: Int
+    /// References of one kind that were booked more than once.
+    let duplicateBookings: Int
     let replays: Int
     let conflicts: Int
     let mismatches: Int
+    let statementOutages: Int
     let faults: [String: Int]
 }
 

@@ -5,7 +5,7 @@ import NIOCore
 
 /// The paths, and what of HTTP the services need not know.
 struct SandboxRoutes: Sendable {
-    /// Far more than any charge or message needs.
+    /// Far more than any charge, withdrawal or message needs.
     static let largestBodyBytes = 64 * 1024
 
     let service: SandboxService
@@ -41,12 +41,14 @@ struct SandboxRoutes: Sendable {
             guard Self.hasToken(request) else { return Self.response(.unauthorized) }
             return Self.response(await list(request))
         }
+        addWithdrawalRoutes(to: router)
+        addBookingRoutes(to: router)
         addTestRoutes(to: router)
         return router
     }
 
     /// Reads a mutation's body and key, and answers or drops it.
-    private func mutate(
+    func mutate(
         _ request: Request,
         _ context: SandboxContext,
         needsToken: Bool = true,
@@ -86,7 +88,8 @@ struct SandboxRoutes: Sendable {
         return Reply(status: 200, Body(hasMore: page.count > limit, data: page.prefix(limit).map(ChargeBody.init)))
     }
 
-    private static func form(_ body: ByteBuffer) throws -> [String: String] {
+    /// - Throws: ``Refusal`` when it is no form.
+    static func form(_ body: ByteBuffer) throws -> [String: String] {
         guard let form = [String: String](form: String(buffer: body)) else {
             throw Refusal(.invalid("The body is not application/x-www-form-urlencoded."))
         }
@@ -94,7 +97,7 @@ struct SandboxRoutes: Sendable {
     }
 
     /// Whether there is a token. Any will do; it is neither kept nor logged.
-    private static func hasToken(_ request: Request) -> Bool {
+    static func hasToken(_ request: Request) -> Bool {
         guard let value = request.headers[.authorization], value.lowercased().hasPrefix("bearer ") else { return false }
         return !value.dropFirst("bearer ".count).allSatisfy(\.isWhitespace)
     }

@@ -49,6 +49,13 @@ struct RefundBody: Encodable {
     }
 }
 
+/// The withdrawals with one reference, as the bank lists them.
+struct StatementBody: Encodable {
+    let object = "list"
+    /// Newest first.
+    let data: [Withdrawal]
+}
+
 /// A message that was taken for delivery.
 struct MessageBody: Encodable {
     let id: String

@@ -15,13 +15,30 @@ struct LedgerBook: Sendable {
     /// Oldest first.
     private(set) var charges: [Entry<Charge>] = []
     private(set) var messages: [Entry<Message>] = []
+    /// By reference, each oldest first.
+    private(set) var withdrawals: [String: [Withdrawal]] = [:]
+    /// The carrier's, oldest first.
+    private(set) var bookings: [Booking] = []
     private(set) var refunds = 0
     private(set) var declines = 0
     private var chargeIndex: [String: Int] = [:]
     private var chargesByDescription: [String: Int] = [:]
+    private var bookingIndex: [String: Int] = [:]
 
     /// How many descriptions, each of which stands for one operation, were charged more than once.
     var duplicateCharges: Int { chargesByDescription.values.count { $0 > 1 } }
+
+    /// How many references, each of which stands for one operation, were withdrawn more than once.
+    var duplicateWithdrawals: Int { withdrawals.values.count { $0.count > 1 } }
+
+    /// How many references were booked more than once, each kind by itself.
+    var duplicateBookings: Int {
+        Dictionary(grouping: bookings) { [$0.kind.rawValue, $0.reference] }.values.count { $0.count > 1 }
+    }
+
+    var cancellations: Int { bookings.count { $0.isCancelled } }
+
+    func count(of kind: Booking.Kind) -> Int { bookings.count { $0.kind == kind } }
 
     func charge(_ id: String) -> Charge? { chargeIndex[id].map { charges[$0].value } }
 
@@ -36,6 +53,22 @@ struct LedgerBook: Sendable {
             return (entry, reply)
         case .message(let message):
             return (entry, Reply(status: 202, MessageBody(message)))
+        case .withdrawal(let withdrawal):
+            return (entry, Reply(status: 201, withdrawal))
+        case .booking(let booking):
+            return (entry, Reply(status: 201, BookingBody(booking)))
+        case .cancellation(let cancellation):
+            guard let index = bookingIndex[cancellation.booking], bookings[index].kind == cancellation.kind else {
+                throw Refusal(
+                    .invalid(
+                        "No such \(cancellation.kind.rawValue): '\(cancellation.booking)'",
+                        param: "id",
+                        code: "resource_missing",
+                        status: 404
+                    )
+                )
+            }
+            return (entry, Reply(status: 200, BookingBody(bookings[index], isCancelled: true)))
         case .refund(var refund):
             guard let charge = charge(refund.charge) else {
                 throw Refusal(
@@ -75,6 +108,13 @@ struct LedgerBook: Sendable {
             if let index = chargeIndex[refund.charge] { charges[index].value.isRefunded = true }
         case .message(let message):
             messages.append(Entry(key: record.key.key, value: message))
+        case .withdrawal(let withdrawal):
+            withdrawals[withdrawal.reference, default: []].append(withdrawal)
+        case .booking(let booking):
+            bookingIndex[booking.id] = bookings.count
+            bookings.append(booking)
+        case .cancellation(let cancellation):
+            if let index = bookingIndex[cancellation.booking] { bookings[index].isCancelled = true }
         }
     }
 }

@@ -25,6 +25,19 @@ struct Refund: Codable, Sendable, Equatable {
     let created: Int
 }
 
+/// Money that left an account. In the file and in the bank's API alike.
+struct Withdrawal: Codable, Sendable, Equatable {
+    let id: String
+    let account: String
+    /// In minor units.
+    let amount: Int
+    let currency: String
+    /// The caller's own text; any number of withdrawals have it.
+    let reference: String
+    /// Seconds since 1970.
+    let created: Int
+}
+
 /// A mail that was taken for delivery.
 struct Message: Codable, Sendable, Equatable {
     let id: String
@@ -40,10 +53,13 @@ enum LedgerEntry: Codable, Sendable, Equatable {
     case decline(Reply)
     case refund(Refund)
     case message(Message)
+    case withdrawal(Withdrawal)
+    case booking(Booking)
+    case cancellation(Cancellation)
 
     /// The names in the file. They stay, whatever becomes of the names in the program.
     private enum CodingKeys: String, CodingKey {
-        case charge, decline, refund, message
+        case charge, decline, refund, message, withdrawal, booking, cancellation
     }
 
     init(from decoder: any Decoder) throws {
@@ -53,6 +69,9 @@ enum LedgerEntry: Codable, Sendable, Equatable {
         case .decline: self = .decline(try container.decode(Reply.self, forKey: .decline))
         case .refund: self = .refund(try container.decode(Refund.self, forKey: .refund))
         case .message: self = .message(try container.decode(Message.self, forKey: .message))
+        case .withdrawal: self = .withdrawal(try container.decode(Withdrawal.self, forKey: .withdrawal))
+        case .booking: self = .booking(try container.decode(Booking.self, forKey: .booking))
+        case .cancellation: self = .cancellation(try container.decode(Cancellation.self, forKey: .cancellation))
         case nil:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: container.codingPath, debugDescription: "an entry of no known kind")
@@ -67,6 +86,9 @@ enum LedgerEntry: Codable, Sendable, Equatable {
         case .decline(let reply): try container.encode(reply, forKey: .decline)
         case .refund(let refund): try container.encode(refund, forKey: .refund)
         case .message(let message): try container.encode(message, forKey: .message)
+        case .withdrawal(let withdrawal): try container.encode(withdrawal, forKey: .withdrawal)
+        case .booking(let booking): try container.encode(booking, forKey: .booking)
+        case .cancellation(let cancellation): try container.encode(cancellation, forKey: .cancellation)
         }
     }
 }

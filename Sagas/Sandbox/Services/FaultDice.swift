@@ -13,6 +13,7 @@ struct FaultDice: Sendable {
 
     private let seed: UInt64
     private var requests: UInt64 = 0
+    private var statements: UInt64 = 0
     private var streaks: [String: Int] = [:]
 
     init(seed: UInt64) { self.seed = seed }
@@ -31,6 +32,13 @@ struct FaultDice: Sendable {
         }
         streaks[key] = streak
         return fault
+    }
+
+    /// Decides whether the next statement cannot be had. It has a count of its own, so that whoever asks again and again
+    /// does not change what goes wrong with the mutations.
+    mutating func rollStatement(rates: Rates) -> Bool {
+        statements += 1
+        return Self.unit(seed, Hash.fnv1a("statement \(statements)")) < rates.statementOutage
     }
 
     /// Whether the card behind a key is declined: the same for each attempt.

@@ -8,7 +8,9 @@ struct Rates: Codable, Sendable, Equatable {
     var drop = 0.0
     /// Declines the card, for good.
     var decline = 0.0
-    /// How long an effect takes, while its key is in use.
+    /// Answers 503 to who asks the bank for a statement.
+    var statementOutage = 0.0
+    /// How long an effect takes, while its key, if any, is in use.
     var delayMilliseconds = 0
 
     enum CodingKeys: String, CodingKey {
@@ -16,12 +18,13 @@ struct Rates: Codable, Sendable, Equatable {
         case errorAfter = "error_after_rate"
         case drop = "drop_rate"
         case decline = "decline_rate"
+        case statementOutage = "statement_outage_rate"
         case delayMilliseconds = "delay_ms"
     }
 
     /// What is wrong with these rates, if anything.
     var problem: String? {
-        guard [errorBefore, errorAfter, drop, decline].allSatisfy((0...1).contains) else {
+        guard [errorBefore, errorAfter, drop, decline, statementOutage].allSatisfy((0...1).contains) else {
             return "a rate is a number from 0 to 1"
         }
         guard errorBefore + errorAfter + drop <= 1 else { return "the rates of errors and drops exceed 1 together" }
@@ -36,6 +39,7 @@ struct Rates: Codable, Sendable, Equatable {
             errorAfter: change.errorAfter ?? errorAfter,
             drop: change.drop ?? drop,
             decline: change.decline ?? decline,
+            statementOutage: change.statementOutage ?? statementOutage,
             delayMilliseconds: change.delayMilliseconds ?? delayMilliseconds
         )
     }
@@ -47,6 +51,7 @@ struct RateChange: Decodable {
     var errorAfter: Double?
     var drop: Double?
     var decline: Double?
+    var statementOutage: Double?
     var delayMilliseconds: Int?
 
     typealias CodingKeys = Rates.CodingKeys

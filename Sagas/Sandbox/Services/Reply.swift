@@ -77,5 +77,35 @@ extension Reply {
         "Keys for idempotent requests can only be used with the same endpoint and parameters they were first used with."
     )
 
+    static let insufficientFunds = error(
+        402,
+        type: "account_error",
+        code: "insufficient_funds",
+        param: "account",
+        "The account has insufficient funds."
+    )
+
+    static let notCarried = error(
+        422,
+        type: "carrier_error",
+        code: "not_carried",
+        param: "description",
+        "We do not carry this, or not there."
+    )
+
+    static let statementUnavailable = error(
+        503,
+        type: "api_error",
+        code: "statement_unavailable",
+        "The statement cannot be had at present. This says nothing about whether there are withdrawals."
+    )
+
+    static let cannotTell = error(
+        409,
+        type: "invalid_request_error",
+        code: "cannot_tell",
+        "The bank cannot tell whether there are withdrawals. Asking again does not help."
+    )
+
     static let broken = error(500, type: "api_error", "An unknown error occurred.")
 }

@@ -22,9 +22,7 @@ extension SandboxService {
     /// `POST /v1/refunds`. A charge is refunded whole.
     func refund(form: [String: String], key: String?) async -> Outcome {
         await perform(request("POST /v1/refunds", form, key)) { identity in
-            for name in form.keys.sorted() where !["charge", "amount", "reason"].contains(name) {
-                throw Refusal(.invalid("Received unknown parameter: \(name)", param: name, code: "parameter_unknown"))
-            }
+            try form.refuseUnknown(["charge", "amount", "reason"].contains)
             return .refund(
                 Refund(
                     id: "re_" + Hash.identifier(identity),
@@ -67,7 +65,8 @@ extension SandboxService {
         }
     }
 
-    private func request(_ endpoint: String, _ form: [String: String], _ key: String?) -> Request {
+    /// A request with a form. The order of its fields makes no difference.
+    func request(_ endpoint: String, _ form: [String: String], _ key: String?) -> Request {
         let sorted = form.sorted { $0.key < $1.key }
         // Lengths in front, so that no value can pass for a name.
         let parts = sorted.map { "\($0.key.utf8.count):\($0.key)=\($0.value.utf8.count):\($0.value)" }

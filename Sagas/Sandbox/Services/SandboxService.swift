@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// The two services without their HTTP: takes requests apart, plays the faults, keeps the ledger.
+/// The four services without their HTTP: takes requests apart, plays the faults, keeps the ledger.
 final class SandboxService: Sendable {
     /// A mutation, as it came in.
     struct Request: Sendable {
@@ -10,6 +10,19 @@ final class SandboxService: Sendable {
         let idempotencyKey: String?
         /// The same for the same parameters, in whatever order.
         let fingerprint: String
+        /// Whose faults in a row are counted together, for a service without keys.
+        var streak: String?
+
+        /// Whose keys these are.
+        var service: String {
+            switch endpoint {
+            case "POST /v1/messages": "mail"
+            case "POST /v1/withdrawals": "bank"
+            case let carrier where Booking.Kind.allCases.contains { carrier.hasSuffix(" /v1/\($0.rawValue)s") }:
+                "carrier"
+            default: "payments"
+            }
+        }
     }
 
     /// What the caller gets to see.
@@ -26,6 +39,7 @@ final class SandboxService: Sendable {
         var dice: FaultDice
         var rates: Rates
         var faults: [Fault: Int] = [:]
+        var statementOutages = 0
     }
 
     let ledger: Ledger
@@ -40,6 +54,9 @@ final class SandboxService: Sendable {
 
     /// How often each fault was played since the start.
     var faults: [Fault: Int] { state.withLock { $0.faults } }
+
+    /// How often the rates kept the statement back, since the start.
+    var statementOutages: Int { state.withLock { $0.statementOutages } }
 
     /// Changes the rates.
     ///
@@ -58,6 +75,15 @@ final class SandboxService: Sendable {
         state.withLock { $0.dice.declines(key: key, rates: $0.rates) }
     }
 
+    /// Whether the bank's statement cannot be had this time.
+    func isStatementOut() -> Bool {
+        state.withLock { state in
+            let isOut = state.dice.rollStatement(rates: state.rates)
+            if isOut { state.statementOutages += 1 }
+            return isOut
+        }
+    }
+
     /// Carries a mutation out, once for each key, and plays the faults around it.
     ///
     /// - Parameter effect: Checks the request and says what to enter in the ledger, given the operation's identity. What
@@ -73,7 +99,7 @@ final class SandboxService: Sendable {
                 .invalid("Idempotency-Key must be 1 to \(Self.longestKey) characters.", param: "Idempotency-Key")
             )
         }
-        let fault = roll(identity)
+        let fault = roll(request.streak ?? identity)
         switch fault {
         case .errorBefore: return .reply(.broken)
         case .dropBefore: return .dropped
@@ -92,7 +118,7 @@ final class SandboxService: Sendable {
         identity: String,
         effect: @Sendable (String) throws -> LedgerEntry
     ) async -> Reply {
-        let key = LedgerKey(service: request.endpoint.contains("/messages") ? "mail" : "payments", key: identity)
+        let key = LedgerKey(service: request.service, key: identity)
         let fingerprint = "\(request.endpoint)\n\(request.fingerprint)"
         switch await ledger.admit(key, fingerprint: fingerprint) {
         case .replay(let reply): return reply

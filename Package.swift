@@ -70,7 +70,9 @@ let package = Package(
         .target(
             name: "WaymarkMigrations",
             path: "migrations",
-            resources: [.embedInCode("0001_keys_and_jobs.sql")],
+            resources: [
+                .embedInCode("0001_keys_and_jobs.sql"), .embedInCode("0002_branches_events_and_audit.sql"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -106,7 +108,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "waymark",
-            dependencies: ["WaymarkCommand", "RocketRides"],
+            dependencies: [
+                "Fulfilment", "Onboarding", "RocketRides", "Waymark", "WaymarkCommand", "WaymarkEngine", "Withdrawal",
+                configuration, hummingbird,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -118,6 +123,48 @@ let package = Package(
             ],
             path: "Sagas/RocketRides",
             resources: [.embedInCode("schema.sql")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Withdrawal",
+            dependencies: [
+                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP", asyncHTTPClient,
+                configuration, httpTypes, hummingbird, nioCore, nioHTTP1,
+            ],
+            path: "Sagas/Withdrawal",
+            resources: [.embedInCode("schema.sql")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ForeignServices",
+            dependencies: ["Waymark", asyncHTTPClient, configuration, nioCore, nioHTTP1],
+            path: "Sagas/ForeignServices",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Onboarding",
+            dependencies: [
+                "ForeignServices", "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP",
+                configuration, httpTypes, hummingbird,
+            ],
+            path: "Sagas/Onboarding",
+            resources: [.embedInCode("schema.sql")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Fulfilment",
+            dependencies: [
+                "ForeignServices", "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP",
+                configuration, httpTypes, hummingbird,
+            ],
+            path: "Sagas/Fulfilment",
+            resources: [.embedInCode("schema.sql")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Patterns",
+            dependencies: ["PostgresPQ", "Waymark", asyncHTTPClient, nioCore, nioHTTP1],
+            path: "Sagas/Patterns",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -147,7 +194,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WaymarkTests",
-            dependencies: ["PostgresPQ", "Waymark", crypto, subprocess],
+            dependencies: ["PostgresPQ", "Waymark", "WaymarkTesting", crypto, subprocess],
             resources: [.copy("Fixtures")],
             swiftSettings: settings
         ),
@@ -183,9 +230,26 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "OnboardingTests",
+            dependencies: [
+                "Onboarding", "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox", "waymark",
+                asyncHTTPClient, configuration, logging, nioCore, nioHTTP1, subprocess,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FulfilmentTests",
+            dependencies: [
+                "Fulfilment", "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox", "waymark",
+                asyncHTTPClient, configuration, logging, nioCore, nioHTTP1, subprocess,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "CrashTests",
             dependencies: [
-                "PostgresPQ", "PrivatePostgres", "WaymarkTesting", "crash-fixture", "sandbox", "waymark",
+                "PostgresPQ", "PrivatePostgres", "WaymarkClient", "WaymarkTesting", "crash-fixture", "sandbox",
+                "waymark",
                 asyncHTTPClient, logging, nioCore,
                 nioHTTP1,
                 subprocess, systemPackage,
@@ -194,7 +258,11 @@ let package = Package(
         ),
         .testTarget(
             name: "WaymarkCommandTests",
-            dependencies: ["PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "waymark", subprocess],
+            dependencies: [
+                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkTesting", "crash-fixture",
+                "waymark",
+                subprocess,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -202,6 +270,22 @@ let package = Package(
             dependencies: [
                 "PostgresPQ", "RocketRides", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1,
                 subprocess,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WithdrawalTests",
+            dependencies: [
+                "PostgresPQ", "Waymark", "WaymarkClient", "WaymarkEngine", "WaymarkTesting", "Withdrawal", "sandbox",
+                "waymark", asyncHTTPClient, logging, nioCore, nioHTTP1,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PatternsTests",
+            dependencies: [
+                "Patterns", "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", httpTypes, hummingbird,
+                hummingbirdTesting, logging, nioCore,
             ],
             swiftSettings: settings
         ),

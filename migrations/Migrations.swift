@@ -4,6 +4,7 @@
 package enum Migrations {
     /// Each file's name and its bytes.
     package static let files: [(name: String, bytes: [UInt8])] = [
-        ("0001_keys_and_jobs.sql", PackageResources._001_keys_and_jobs_sql)
+        ("0001_keys_and_jobs.sql", PackageResources._001_keys_and_jobs_sql),
+        ("0002_branches_events_and_audit.sql", PackageResources._002_branches_events_and_audit_sql),
     ]
 }

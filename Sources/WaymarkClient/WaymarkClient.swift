@@ -9,7 +9,8 @@ public import Foundation
 /// let confirmation = try answer.decode(Confirmation.self)
 /// ```
 ///
-/// What may pass is tried again: a refused or lost connection, a timeout, 408, 409, 429 and 5xx, after the server's
+/// What may pass is tried again: a refused or lost connection, a timeout, 202 with `Retry-After` (a request that waits for
+/// something), 408, 409, 429 and 5xx, after the server's
 /// `Retry-After` or a pause of full jitter. What is an answer is returned: success, a rejection, a client's own mistake,
 /// a request that is parked in front of a person. A server that cannot be reached is skipped while there are others.
 ///

@@ -1,4 +1,3 @@
-import RocketRides
 import WaymarkCommand
 
-await WaymarkTool<RocketRidesApplication>.start()
+await WaymarkTool<Examples>.start()

@@ -9,9 +9,13 @@ import WaymarkHTTP
 
 /// An application made for being stopped in the middle: it waits at gates that tests hold closed.
 struct FixtureApplication: SagaApplication {
-    init(settings: ConfigReader) {}
+    private let edition: PassGateEdition
 
-    var sagas: [any Saga] { [PassGate()] }
+    init(settings: ConfigReader) {
+        edition = PassGateEdition(rawValue: settings.string(forKey: "pass.gate", default: "first")) ?? .first
+    }
+
+    var sagas: [any Saga] { [edition.saga, AwaitWord()] }
 
     var schema: String? {
         """
@@ -70,5 +74,20 @@ struct PassGate: Saga {
     private func leaveTrace(_ step: String, _ tx: Transaction) async throws {
         let pid = Int(ProcessInfo.processInfo.processIdentifier)
         try await tx.execute("INSERT INTO crash.effects VALUES (\(tx.key.id), \(step), \(pid))")
+    }
+}
+
+struct Word: Codable, Sendable {
+    let text: String
+}
+
+/// Waits for a word from outside, and says it.
+struct AwaitWord: Saga {
+    static let name = "await-word"
+
+    var body: some Step<Passage, Word> {
+        WaitFor("word_given", event: Word.self, timeout: .hours(1)) { (passage: Passage, word: Word?) in
+            word ?? Word(text: "no word for \(passage.name)")
+        }
     }
 }

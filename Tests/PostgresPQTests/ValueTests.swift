@@ -1,6 +1,7 @@
 import Foundation
 import PostgresPQ
 import Testing
+import WaymarkTesting
 
 @Suite struct ValueTests {
     struct Scalar: Codable, Hashable {
@@ -27,7 +28,7 @@ import Testing
     @Test func scalarsRoundTrip() async throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed \(seed)")
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         try await withTestConnection { connection in
             func many<Value>(_ make: (inout SeededGenerator) -> Value) -> [Value] {
                 (0..<40).map { _ in make(&random) }
@@ -51,7 +52,7 @@ import Testing
     @Test func datesAreExactToTheMicrosecond() async throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed \(seed)")
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         // 1729 to 2273, around PostgreSQL's epoch and Date's.
         let range = -8_580_000_000_000_000...8_580_000_000_000_000
         let edges = [0, 1, -1, -31_622_400_000_000, -31_622_399_999_999, 999_999, -999_999]
@@ -177,18 +178,5 @@ import Testing
             let rows = try await connection.query("SELECT 1")
             #expect(rows.count == 1)
         }
-    }
-}
-
-/// SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

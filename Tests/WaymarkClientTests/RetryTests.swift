@@ -85,6 +85,18 @@ import WaymarkClient
         }
     }
 
+    /// Accepted, and waiting for something: there is no answer yet. Without Retry-After a 202 is the answer of a route.
+    @Test func a202WithRetryAfterIsRepeated() async throws {
+        try await withServer { number, _ in
+            number == 1 ? .answer(202, ["Retry-After": "0"]) : .answer(202, [:], "{}")
+        } _: { server, url in
+            let answer = try await WaymarkClient(base: url, retry: Self.quick).post("/", json: 1)
+            #expect(answer.status == 202)
+            #expect(answer.attempts == 2)
+            #expect(server.received.count == 2)
+        }
+    }
+
     @Test func theServersWishToWaitIsHonoured() async throws {
         try await withServer { number, _ in
             number == 1 ? .answer(503, ["Retry-After": "1"]) : .answer(200)

@@ -12,17 +12,21 @@ import WaymarkTesting
     /// A statement on the key whose id it is given, which stands at "reserved" with fence 1.
     typealias Write = @Sendable (KeyStatements, UUID) -> PostgresQuery
 
-    static let call = Work(step: 1, direction: .forward, from: "reserved", to: "charged")
-    static let last = Work(step: 1, direction: .forward, from: "reserved", to: SagaDeclaration.finished)
-    static let entry = JournalEntry(step: "charged", output: "{}", attempt: 1)
+    static let entry = JournalEntry(step: "charged", output: "{}", attempt: 1, version: 1)
     static let answer = StoredAnswer(status: 402, body: "{}")
 
     static let finishing: [String: Write] = [
-        "finish": { $0.finish($1, fence: 1, last, entry: entry, answer: answer) },
+        "finish": { $0.finish($1, fence: 1, from: "reserved", entry: entry, answer: answer) },
+        "finish, waking a parent": { statements, id in
+            statements.waking(statements.finish(id, fence: 1, from: "reserved", entry: entry, answer: answer))
+        },
         "finishRejected": { $0.finishRejected($1, fence: 1, from: "reserved", answer: answer, error: "no") },
     ]
     static let moving: [String: Write] = finishing.merging([
-        "advance": { $0.advance($1, fence: 1, call, entry: entry) },
+        "advance": { $0.advance($1, fence: 1, .main, from: "reserved", to: "charged", entry: entry) },
+        "begin": { $0.begin($1, fence: 1, .main, from: "reserved", to: "charged:begun", attempts: 1) },
+        "rest": { $0.rest($1, fence: 1, from: "reserved", to: "asleep", until: .after(.zero)) },
+        "rest until": { $0.rest($1, fence: 1, from: "reserved", to: "asleep", until: .at(.now)) },
         "reject": { $0.reject($1, fence: 1, from: "reserved", answer: answer, error: "no") },
     ]) { $1 }
     static let staying: [String: Write] = [
@@ -30,14 +34,33 @@ import WaymarkTesting
         "release": { $0.release($1, fence: 1, at: "reserved", after: .zero, attempts: 1, error: nil) },
         "park": { $0.park($1, fence: 1, at: "reserved", reason: .horizonPassed, error: nil) },
     ]
+    static let branching: [String: Write] = [
+        "move": { statements, id in
+            let line = LineID.branch("0", group: "reserved")
+            return statements.move(
+                id, fence: 1, line, from: "started", BranchState(point: "sent"), isProgress: true, entry: entry)
+        },
+        "begin": { statements, id in
+            let line = LineID.branch("0", group: "reserved")
+            return statements.begin(id, fence: 1, line, from: "started", to: "sent:begun", attempts: 1)
+        },
+        "advance": { statements, id in
+            let line = LineID.branch("0", group: "reserved")
+            return statements.advance(id, fence: 1, line, from: "started", to: "sent", entry: entry)
+        },
+    ]
+    static let expiring: [String: Write] = ["expire": { $0.expire($1, fence: 1, event: "approved") }]
     static let renewing: [String: Write] = ["renew": { $0.renew($1, fence: 1) }]
     static let claiming: [String: Write] = ["claim": { $0.claim($1, fence: 1) }]
     static let taking: [String: Write] = [
-        "claimDue": { statements, _ in statements.claimDue(limit: 9, knownPoints: ["place-order/reserved"]) }
+        "claimDue": { statements, _ in
+            statements.claimDue(limit: 9, accepted: ["place-order/reserved", "place-order/version:1"])
+        }
     ]
 
     private static let otherFence = "fence = fence + 1"
     private static let otherPoint = "recovery_point = 'charged'"
+    private static let otherBranchPoint = #"branches = '{"0": {"point": "sent"}}'"#
     private static let isDone = "done = true, response_status = 200, response_body = '{}', expires_at = now()"
     private static let leased = "lease_until = now() + interval '1 hour'"
     private static let waiting = "run_at = now() + interval '1 hour'"
@@ -46,9 +69,10 @@ import WaymarkTesting
 
     @Test(arguments: [
         (moving, [otherFence, otherPoint, isDone]), (staying, [otherFence, otherPoint, isDone]),
+        (branching, [otherFence, otherPoint, otherBranchPoint, isDone]), (expiring, [otherFence, isDone]),
         (renewing, [otherFence, isDone, parked, givenBack]),
         (claiming, [otherFence, isDone, leased, waiting, parked]),
-        (taking, [otherPoint, isDone, leased, waiting, parked]),
+        (taking, [otherPoint, isDone, leased, waiting, parked, "saga_version = 2", "steps_version = 2"]),
     ])
     func eachRefusesByItself(writes: [String: Write], changes: [String]) async throws {
         try await Self.withReservedKey { harness async throws in
@@ -58,6 +82,30 @@ import WaymarkTesting
                     #expect(try await Self.rows(of: write, after: change, in: harness) == 0, "\(name), \(change)")
                 }
             }
+        }
+    }
+
+    /// What a key's own line commits, and what a branch does.
+    @Test(arguments: ["advance", "advance a branch"])
+    func aCommitForgetsDeathsAndRemembersItsVersion(name: String) async throws {
+        try await Self.withReservedKey { harness async throws in
+            let (client, id) = (harness.database.client, try harness.id("k1"))
+            try await client.execute("UPDATE waymark.keys SET deaths = 5")
+            let entry = JournalEntry(step: "charged", output: "{}", attempt: 1, version: 2)
+            let (line, from) =
+                name == "advance" ? (LineID.main, "reserved") : (.branch("0", group: "reserved"), "started")
+            let update = harness.statements.advance(id, fence: 1, line, from: from, to: "charged", entry: entry)
+            #expect(try await client.query(update).count == 1)
+            #expect(try await harness.row("k1", "deaths, steps_version", as: (Int, Int).self) == (0, 2))
+        }
+    }
+
+    /// `Orchestrator.once` frees a key that it gave back; not one that is somebody else's by now.
+    @Test(arguments: [isDone, parked, leased]) func onlyAKeyInABackoffIsFreed(change: String) async throws {
+        try await Self.withReservedKey { harness async throws in
+            let (client, id) = (harness.database.client, try harness.id("k1"))
+            try await client.execute("UPDATE waymark.keys SET \(unescaped: Self.waiting), \(unescaped: change)")
+            #expect(try await client.execute(harness.statements.endDelay(id)) == 0)
         }
     }
 
@@ -107,7 +155,7 @@ import WaymarkTesting
         let hold = Hold(id: UUID(), saga: "place-order", fingerprint: nil)
         #expect(hold.due(at: start + lease, lease: lease) == .nothing, "there is no lease before the row")
         hold.confirm(fence: 1, at: start)
-        hold.beginStep(timeout: .seconds(60))
+        hold.beginStep(timeout: .seconds(60), line: "")
         #expect(hold.due(at: start + .seconds(4), lease: lease) == .nothing)
         #expect(hold.due(at: start + .seconds(5), lease: lease) == .renew(fence: 1))
         #expect(hold.due(at: start + lease, lease: lease) == .lose)
@@ -122,7 +170,10 @@ import WaymarkTesting
             harness.script.fail("charged", with: TransientError("busy", retryAfter: .seconds(300)))
             _ = try await harness.order("k1")
             try await harness.lapse()
-            try await harness.database.client.execute("UPDATE waymark.keys SET locked_by = 'test'")
+            try await harness.database.client.execute(
+                """
+                UPDATE waymark.keys SET fence = 1, locked_by = 'test', branches = '{"0": {"point": "started"}}'
+                """)
             try await body(harness)
         }
     }

@@ -48,6 +48,27 @@ import WaymarkTesting
         }
     }
 
+    /// The same, while the new request stands where the old one stood: the old holder's fence was never the new row's.
+    @Test func aHolderWhoseKeyWasEvictedCommitsNothingIntoItsSuccessor() async throws {
+        try await Harness.with { harness in
+            let release = harness.script.hold("confirmed")
+            let order = Task { try await harness.order("k1") }
+            try await eventually("the phase is under way") { !harness.script.calls(of: "confirmed").isEmpty }
+            // The old holder's transaction has not written the row yet, so nothing keeps it from being removed.
+            try await harness.database.client.execute("DELETE FROM waymark.keys")
+            let other = try harness.another(Script())
+            let hold = other.script.hold("confirmed")
+            let successor = Task { try await other.order("k1") }
+            try await eventually("its phase is under way too") { !other.script.calls(of: "confirmed").isEmpty }
+            release()
+            #expect(try await order.value.progress?.cause == .running)
+            #expect(try await harness.effects() == ["reserved", "reserved"])
+            hold()
+            #expect(try await successor.value.response != nil)
+            #expect(try await harness.effects() == ["confirmed", "reserved", "reserved"])
+        }
+    }
+
     @Test func aHolderThatCannotRenewStopsWhenItsLeaseEnds() async throws {
         try await TestDatabase.with(script: PlaceOrder.tables) { database in
             let proxy = try await FaultProxy.start(upstream: database.upstream)
@@ -88,7 +109,7 @@ import WaymarkTesting
             #expect(point == "reserved")
             #expect(attempts == 0, "a stop is no failed attempt")
             #expect(holder == nil, "given back before the process ends")
-            #expect(try await call.value.progress?.cause == .waiting)
+            #expect(try await call.value.progress?.cause == .backoff)
         }
     }
 
@@ -102,7 +123,7 @@ import WaymarkTesting
             try await service.value
             #expect(try await harness.completionist().runOnce().lost == 1)
             let (fence, attempts, holder, isDue) = try await harness.row(
-                "k1", "fence, attempts, locked_by, run_at <= now()", as: (Int, Int, String?, Bool).self)
+                "k1", "fence % 1000, attempts, locked_by, run_at <= now()", as: (Int, Int, String?, Bool).self)
             #expect(fence == 2)
             #expect(attempts == 1, "a claim that was not used burns no attempt")
             #expect(holder == nil)

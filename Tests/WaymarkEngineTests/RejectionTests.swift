@@ -79,7 +79,7 @@ import WaymarkTesting
         try await Harness.with { harness in
             harness.script.fail("confirmed", with: declined)
             harness.script.fail("unreserve", with: TransientError("down", retryAfter: .seconds(60)))
-            #expect(try await harness.order("k1").progress?.cause == .waiting)
+            #expect(try await harness.order("k1").progress?.cause == .backoff)
             #expect(harness.script.calls(of: "refund").count == 1)
             try await harness.lapse()
             let round = try await harness.another().completionist().runOnce()

@@ -48,11 +48,11 @@ import WaymarkTesting
         try await Harness.with { harness in
             harness.script.fail(step, with: TransientError("busy", retryAfter: .seconds(300)))
             let progress = try #require(try await harness.order("k1").progress)
-            #expect(progress.cause == .waiting)
+            #expect(progress.cause == .backoff)
             #expect(progress.recoveryPoint == point)
             #expect(progress.retryAfter >= .seconds(299))
             #expect(
-                try await harness.order("k1").progress?.cause == .waiting, "a client does not cut the backoff short")
+                try await harness.order("k1").progress?.cause == .backoff, "a client does not cut the backoff short")
             #expect(try await harness.completionist().runOnce().claimed == 0)
             try await harness.lapse()
             #expect(try await harness.completionist().runOnce().finished == 1)
@@ -116,7 +116,7 @@ import WaymarkTesting
     @Test func anErrorTextThatCannotBeStoredIsNoObstacle() async throws {
         try await Harness.with { harness async throws in
             harness.script.fail("charged", with: TransientError("a\0b\u{7}c", retryAfter: .seconds(300)))
-            #expect(try await harness.order("k1").progress?.cause == .waiting)
+            #expect(try await harness.order("k1").progress?.cause == .backoff)
             #expect(try await harness.row("k1", "last_error", as: (String).self) == "TransientError: a b c")
         }
     }

@@ -71,7 +71,7 @@ import WaymarkTesting
             _ = try await harness.order("k3")
             let inspector = KeyInspector(postgres: harness.database.client)
             #expect(try await inspector.list().map(\.key) == ["k3", "k2", "k1"])
-            for (state, key) in [(KeySummary.State.finished, "k1"), (.waiting, "k2"), (.rejected, "k3")] {
+            for (state, key) in [(KeySummary.State.finished, "k1"), (.backoff, "k2"), (.rejected, "k3")] {
                 var filter = KeyInspector.Filter()
                 filter.state = state
                 #expect(try await inspector.list(filter).map(\.key) == [key])

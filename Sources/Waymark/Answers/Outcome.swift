@@ -22,8 +22,10 @@ public struct SagaProgress: Sendable, Hashable {
     public enum Cause: String, Sendable {
         /// A runner holds the key right now.
         case running
-        /// The last attempt failed transiently; the next one is due later.
+        /// Nothing is to be done until a sleep is over, or what a step waits for has come.
         case waiting
+        /// An attempt failed transiently, or could not be made yet; the next one is due later.
+        case backoff
     }
 
     public let cause: Cause
@@ -52,6 +54,8 @@ public enum ParkedReason: String, Sendable, CaseIterable {
     case horizonPassed = "horizon_passed"
     /// The stored state does not decode as the declared type, or the recovery point is not in the declaration.
     case unreadableState = "unreadable_state"
+    /// A call may have happened, and nobody but a person can find out.
+    case outcomeUnknown = "outcome_unknown"
     /// A step's output cannot be stored: it is over the limit, or holds a NUL character.
     case unstorableOutput = "unstorable_output"
 }

@@ -14,6 +14,8 @@ public struct WaymarkError: Error, Sendable, CustomStringConvertible {
         public static let invalidField = Code(description: "invalid_field")
         /// A value over one of `Limits`.
         public static let tooLarge = Code(description: "too_large")
+        /// A key that belongs to another request.
+        public static let keyTaken = Code(description: "key_taken")
         /// A saga, step or job that this process does not know.
         public static let unknownName = Code(description: "unknown_name")
         /// Two declarations under one name.

@@ -12,6 +12,15 @@ public struct KeyContext: Sendable, Hashable {
     /// that was reaped and is accepted anew is a new operation to them too.
     package let incarnation: UUID
 
+    /// The fence that the request is accepted with; the last three digits count the claims. No two requests that had the same
+    /// key one after the other begin alike: a holder that was frozen while its key was reaped or evicted, and accepted
+    /// anew, has a fence that the new row never had.
+    package var firstFence: Int {
+        let bytes = incarnation.uuid
+        let drawn = [bytes.0, bytes.1, bytes.2, bytes.3].reduce(0) { $0 << 8 | Int($1) }
+        return drawn * 1000 + 1
+    }
+
     package init(id: UUID, scope: Scope, key: IdempotencyKey, saga: String, incarnation: UUID) {
         self.id = id
         self.scope = scope

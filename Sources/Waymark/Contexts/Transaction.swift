@@ -9,10 +9,14 @@ public struct Transaction: Sendable {
     public let key: KeyContext
     private let postgres: PostgresTransaction
     private let staged = StagedJobs()
+    private let starting: @Sendable (StartedSaga) async throws -> Void
 
-    package init(key: KeyContext, postgres: PostgresTransaction) {
+    package init(
+        key: KeyContext, postgres: PostgresTransaction, starting: @escaping @Sendable (StartedSaga) async throws -> Void
+    ) {
         self.key = key
         self.postgres = postgres
+        self.starting = starting
     }
 
     /// Runs a statement and gives its rows.
@@ -43,8 +47,29 @@ public struct Transaction: Sendable {
         try staged.append(job, after: delay)
     }
 
+    /// Accepts a request of another saga if and only if this phase commits; it has this request's scope, and is begun by a
+    /// completionist. The same again changes nothing.
+    /// - Throws: `WaymarkError` when the key belongs to another request (`keyTaken`) or the request cannot be stored;
+    ///   `PostgresError`.
+    public func start<S: Saga>(_ saga: S.Type, key: IdempotencyKey, request: S.Request) async throws {
+        let request = try StepValue(encoding: request)
+        if request.json.utf8.count > Limits.valueBytes {
+            throw WaymarkError(
+                .tooLarge, "the request is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
+        }
+        try await starting(StartedSaga(saga: S.name, version: S.version, key: key, request: request.json))
+    }
+
     /// The jobs staged so far, in order.
     package var stagedJobs: [StagedJob] { staged.jobs }
+}
+
+/// A request that a phase starts.
+package struct StartedSaga: Sendable {
+    package let saga: String
+    package let version: Int
+    package let key: IdempotencyKey
+    package let request: String
 }
 
 /// A job on its way into the phase's commit.

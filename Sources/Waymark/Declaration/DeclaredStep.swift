@@ -2,28 +2,77 @@ public import PostgresPQ
 
 /// A step as data: what can be said of it without running it, and the erased body that runs it.
 public struct DeclaredStep: Sendable {
-    /// What a step does to the world.
+    /// What a step does.
     public enum Kind: Sendable, Hashable {
         /// Local mutations in one transaction of this isolation level.
         case atomicPhase(PostgresIsolation)
         /// A mutation of somebody else's system.
         case foreignCall(Idempotence)
+        /// Nothing, for so long; until a date that the request says where nil.
+        case sleep(for: Duration?)
+        /// Nothing, until an event arrives or the step's timeout is over.
+        case wait
+        /// Another saga's whole work.
+        case child(saga: String)
+        /// One of its branches, which a value decides on.
+        case choice
+        /// All of its branches, at the same time.
+        case parallel
+        /// Its only branch, for each element of an array, so many at the same time.
+        case forEach(concurrency: Int)
     }
 
     /// The recovery point that the step's commit writes.
     public let name: String
+    /// What the recovery point was called in earlier versions, the oldest name first.
+    public let formerNames: [String]
     public let kind: Kind
     public let retry: RetryPolicy
-    /// How long one attempt may take.
+    public let exhaustion: Exhaustion
+    /// How long one attempt may take; of a step that waits, how long it waits.
     public let timeout: Duration
     public let compensation: DeclaredCompensation?
+    /// The foreign service whose limits the step keeps to.
+    public let service: ForeignService?
+    /// What a choice chooses from, and what a group does.
+    public let branches: [DeclaredBranch]
     /// The type names of what the step takes and gives, for people.
     public let inputType: String
     public let outputType: String
 
     package let body: StepBody
+    /// Whether the step runs at all on its input; one that does not passes its input on.
+    package let condition: (@Sendable (any Sendable) -> Bool)?
+    package let skip: (@Sendable (any Sendable) throws -> StepValue)?
+    package let fallback: (@Sendable (any Sendable) throws -> StepValue)?
+    package let isRetryable: @Sendable (any Error) -> Bool
     package let decodeInput: @Sendable (String) throws -> any Sendable
-    package let decodeOutput: @Sendable (String) throws -> any Sendable
+    /// - Parameter version: the version of the saga that recorded the output.
+    package let decodeOutput: @Sendable (_ json: String, _ version: Int) throws -> any Sendable
+
+    /// The versions in which its output's type changed.
+    package let outputChanges: [Int]
+
+    /// Whether it is several lines of steps, each with a recovery point of its own.
+    package var isGroup: Bool {
+        switch kind {
+        case .parallel, .forEach: true
+        default: false
+        }
+    }
+
+    /// Whether the step may be skipped.
+    public var isConditional: Bool { condition != nil }
+
+    /// The name that ids are derived from: a renamed step must be the same operation to everybody else.
+    package var originalName: String { formerNames.first ?? name }
+}
+
+/// One way through a choice or a group.
+public struct DeclaredBranch: Sendable {
+    /// The case that leads to it, or its number.
+    public let label: String
+    public let steps: [DeclaredStep]
 }
 
 /// The declared undo of a step.
@@ -32,55 +81,4 @@ public struct DeclaredCompensation: Sendable {
     public let retry: RetryPolicy
     public let timeout: Duration
     package let body: StepBody
-
-    /// The recovery point that undoing the step named `step` commits.
-    public static func recoveryPoint(undoing step: String) -> String {
-        "\(step):undone"
-    }
-}
-
-/// What runs when a step or a compensation is performed.
-package enum StepBody: Sendable {
-    case phase(@Sendable (any Sendable, Transaction) async throws -> StepValue)
-    case call(@Sendable (any Sendable, Call) async throws -> StepValue)
-}
-
-/// What a step returned, and its committed form.
-package struct StepValue: Sendable {
-    package let value: any Sendable
-    package let json: String
-
-    /// - Throws: `EncodingError`, or `WaymarkError` (`invalidJSON`), when `value` cannot be stored.
-    package init(encoding value: some Codable & Sendable) throws {
-        self.value = value
-        self.json = try JSONCoding.encodeForStorage(value)
-    }
-
-    package init(value: any Sendable, json: String) {
-        self.value = value
-        self.json = json
-    }
-
-    /// What a step's body returned.
-    /// - Throws: `UnstorableOutput`, so that it is not mistaken for an error of the body's own.
-    init(output value: some Codable & Sendable) throws {
-        do {
-            try self.init(encoding: value)
-        } catch {
-            throw UnstorableOutput(description: "\(error)")
-        }
-        if json.utf8.count > Limits.valueBytes {
-            throw UnstorableOutput(description: "\(json.utf8.count) bytes; \(Limits.valueBytes) at most")
-        }
-    }
-
-    /// What a compensation returns.
-    package static let nothing = StepValue(value: Nothing(), json: "null")
-
-    private struct Nothing: Sendable {}
-}
-
-/// A step's output cannot be stored: no further attempt will mend that.
-package struct UnstorableOutput: Error, CustomStringConvertible {
-    package let description: String
 }

@@ -22,8 +22,13 @@ public protocol Saga: Sendable {
     /// The stored name: never derived from the type's name and never reused for another saga.
     static var name: String { get }
 
-    /// The version of the declaration, stored with each request. 1 unless declared.
+    /// The version of the declaration, stored with each request and each recorded output, so that a later version can read
+    /// what an earlier one wrote: count it up with `renamed(from:)`, `outputChanged(in:from:_:)` or `requestChanges`. 1
+    /// unless declared.
     static var version: Int { get }
+
+    /// How to read requests that earlier versions accepted with another type. None unless declared.
+    static var requestChanges: [RequestChange<Body.Input>] { get }
 
     /// The steps, in order.
     @StepBuilder var body: Body { get }
@@ -37,4 +42,23 @@ extension Saga {
     public typealias Response = Body.Output
 
     public static var version: Int { 1 }
+
+    public static var requestChanges: [RequestChange<Request>] { [] }
+}
+
+/// How to read a request that an earlier version of a saga accepted.
+public struct RequestChange<Request>: Sendable {
+    /// The version that brought the change.
+    let version: Int
+    let decode: @Sendable (String) throws -> any Sendable
+}
+
+extension RequestChange where Request: Sendable {
+    /// Says that versions before `version` took another type, and how to make ours of it.
+    public init<Old: Decodable & Sendable>(
+        in version: Int, from old: Old.Type, _ upgrade: @escaping @Sendable (Old) throws -> Request
+    ) {
+        self.version = version
+        decode = { json in try upgrade(JSONCoding.decode(Old.self, from: json)) }
+    }
 }

@@ -52,14 +52,9 @@ extension SagaDeclaration {
 
     private var edges: [Edge] {
         var edges: [Edge] = []
-        var point = Self.started
-        for (index, step) in steps.enumerated() {
-            let next = index == steps.count - 1 ? Self.finished : step.name
-            edges.append(Edge(from: point, to: next, title: step.name, kind: step.kind))
-            point = next
-        }
-        let undoable = steps.dropLast().filter { $0.compensation != nil }
-        point = undoable.last?.name ?? point
+        _ = draw(steps, from: [Exit(point: Self.started)], to: Self.finished, into: &edges)
+        let undoable = plan.steps.indices.filter { plan[$0].compensation != nil }.map { plan[$0] }
+        var point = undoable.last?.name ?? Self.started
         for (index, step) in undoable.enumerated().reversed() {
             guard let undo = step.compensation else { continue }
             // No step can have the name of the last node: it holds a colon.
@@ -70,6 +65,45 @@ extension SagaDeclaration {
         }
         return edges
     }
+
+    /// A point that the next step is drawn from, and the case that leads on from it.
+    private struct Exit {
+        let point: String
+        var label: String?
+
+        func edge(to target: String, _ step: DeclaredStep) -> Edge {
+            let prefix = label.map { "\($0): " } ?? ""
+            let suffix = step.isConditional ? " (may be skipped)" : ""
+            return Edge(from: point, to: target, title: prefix + step.name + suffix, kind: step.kind)
+        }
+    }
+
+    /// Draws a sequence, and gives the points at which it ends.
+    /// - Parameter end: the point that the sequence's last commit writes, where that is not its last step's own.
+    private func draw(
+        _ steps: [DeclaredStep], from entries: [Exit], to end: String?, into edges: inout [Edge]
+    ) -> [Exit] {
+        var exits = entries
+        for (index, step) in steps.enumerated() {
+            let end = index == steps.count - 1 ? end : nil
+            let target = end ?? step.name
+            switch step.kind {
+            case .choice:
+                edges += exits.map { $0.edge(to: step.name, step) }
+                exits = step.branches.flatMap { branch in
+                    draw(branch.steps, from: [Exit(point: step.name, label: branch.label)], to: end, into: &edges)
+                }
+            case .parallel, .forEach:
+                let ends = step.branches.flatMap { draw($0.steps, from: exits, to: nil, into: &edges) }
+                edges += ends.map { $0.edge(to: target, step) }
+                exits = [Exit(point: target)]
+            default:
+                edges += exits.map { $0.edge(to: target, step) }
+                exits = [Exit(point: target)]
+            }
+        }
+        return exits
+    }
 }
 
 extension DeclaredStep.Kind: CustomStringConvertible {
@@ -79,6 +113,12 @@ extension DeclaredStep.Kind: CustomStringConvertible {
         case .atomicPhase(.repeatableRead): "atomic phase, repeatable read"
         case .atomicPhase(.serializable): "atomic phase, serializable"
         case .foreignCall(let idempotence): "foreign call, \(idempotence)"
+        case .sleep(let duration): duration.map { "sleep, \($0.formattedForPeople)" } ?? "sleep until a date"
+        case .wait: "wait for an event"
+        case .child(let saga): "child saga \(saga)"
+        case .choice: "choice"
+        case .parallel: "parallel"
+        case .forEach(let concurrency): "for each, \(concurrency) at a time"
         }
     }
 }

@@ -17,4 +17,10 @@ public struct StepList: Sendable {
     package mutating func append(_ step: DeclaredStep) {
         steps.append(step)
     }
+
+    static func collecting(_ step: some Step) -> [DeclaredStep] {
+        var list = StepList()
+        step.declare(into: &list)
+        return list.steps
+    }
 }

@@ -8,6 +8,11 @@ package enum KeyIdentity {
         uuid(hashing: "waymark:key:1\0\(scope)\0\(key)")
     }
 
+    /// The id of a row that holds what was run once under a name: no saga's, and no other name's. A name holds no NUL.
+    package static func rowID(once name: String, scope: Scope, key: IdempotencyKey) -> UUID {
+        uuid(hashing: "waymark:once:1\0\(name)\0\(scope)\0\(key)")
+    }
+
     /// The key passed to a foreign system at one step. Never from the attempt or the fence: a repeat is the same request.
     package static func foreignKey(_ context: KeyContext, recoveryPoint: String) -> String {
         uuid(hashing: "waymark:call:1\0\(context.id)\0\(context.incarnation)\0\(recoveryPoint)").uuidString.lowercased()

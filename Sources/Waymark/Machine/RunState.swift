@@ -6,35 +6,74 @@ package enum Direction: String, Sendable {
     case compensating
 }
 
-/// What the state machine knows of a key that a runner holds.
+/// What the state machine knows of a line of a key that a runner holds.
 package struct RunState: Sendable, Equatable {
     package var direction: Direction
+    /// As it is stored, so that it can be compared with the row's.
     package var recoveryPoint: String
     /// Attempts at the step behind the recovery point, the one under way included.
     package var attempts: Int
+    /// What was chosen at the choices that are behind.
+    package var choices: StepPlan.Choices
+    /// The steps that are committed, neither skipped nor degraded, and not undone, in the order of their commits.
+    package var done: [FinishedStep]
 
-    package init(direction: Direction = .forward, recoveryPoint: String, attempts: Int) {
+    package init(
+        direction: Direction = .forward, recoveryPoint: String, attempts: Int, choices: StepPlan.Choices = [:],
+        done: [FinishedStep] = []
+    ) {
         self.direction = direction
         self.recoveryPoint = recoveryPoint
         self.attempts = attempts
+        self.choices = choices
+        self.done = done
+    }
+}
+
+/// A committed step, and the element of a ForEach that it was committed for.
+package struct FinishedStep: Sendable, Hashable {
+    /// Nil for a step that the declaration does not have any more.
+    package let step: Int?
+    package let element: Int?
+
+    package init(step: Int?, element: Int? = nil) {
+        self.step = step
+        self.element = element
     }
 }
 
 /// One step, or one compensation, to be performed; its commit moves the recovery point.
 package struct Work: Sendable, Equatable {
-    /// The step's index in the declaration.
+    /// The step's number in the declaration's plan.
     package let step: Int
+    /// The element of a ForEach that it is for.
+    package var element: Int?
     package let direction: Direction
-    package let from: String
+    package var from: String
     package let to: String
-    /// Whether the commit also finishes the request.
+    /// Whether `from` says that it was begun.
+    package var isBegun = false
+    /// Whether the commit also finishes its line: a request, or a branch of a group.
     package var finishes: Bool { to == SagaDeclaration.finished }
+
+    package init(
+        step: Int, element: Int? = nil, direction: Direction, from: String, to: String, isBegun: Bool = false
+    ) {
+        self.step = step
+        self.element = element
+        self.direction = direction
+        self.from = from
+        self.to = to
+        self.isBegun = isBegun
+    }
 }
 
 /// How an attempt failed.
 package enum StepFailure: Sendable, Equatable {
     case rejected(Rejection)
     case transient(retryAfter: Duration?)
-    /// What no further attempt will mend.
+    /// What the step declared that no further attempt will mend: its policy counts as used up.
+    case unretryable
+    /// What no further attempt will mend, and nothing was declared for.
     case hopeless(ParkedReason)
 }

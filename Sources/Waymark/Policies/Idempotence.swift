@@ -1,12 +1,17 @@
-/// How a foreign system treats a call that is made twice, which decides what recovery may do.
+/// How a foreign system treats a call that is made twice, which decides what recovery may do. As data; `CallRule` is how
+/// a saga declares it.
 public enum Idempotence: Sendable, Hashable {
     /// Making the call again changes nothing: recovery simply calls again.
     case natural
 
     /// The foreign system remembers `Call.idempotencyKey` for `horizon`. Recovery calls again with the same key within
-    /// the horizon, measured from the commit of the previous recovery point; after it a repeat could be a new effect,
-    /// so the request is parked.
+    /// the horizon, measured from the commit of the previous recovery point. After it a repeat could be a new effect: the
+    /// foreign system is asked, or, where nobody declared how, the request is parked.
     case keyed(horizon: Duration)
+
+    /// A second call is a second effect. Recovery never repeats it blindly: the foreign system is asked first, and its
+    /// "did not happen" counts only once the call was begun `settling` ago.
+    case atMostOnce(settling: Duration)
 }
 
 extension Idempotence: CustomStringConvertible {
@@ -14,6 +19,7 @@ extension Idempotence: CustomStringConvertible {
         switch self {
         case .natural: "natural"
         case .keyed(let horizon): "keyed for \(horizon.formattedForPeople)"
+        case .atMostOnce: "at most once"
         }
     }
 }
@@ -25,6 +31,9 @@ extension Duration {
     /// A duration of whole or fractional hours.
     public static func hours(_ hours: Double) -> Duration { .seconds(hours * 3600) }
 
+    /// A duration of whole or fractional days of 24 hours.
+    public static func days(_ days: Double) -> Duration { .seconds(days * 86_400) }
+
     /// Seconds as a floating-point number, for arithmetic and for SQL intervals.
     package var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
@@ -33,6 +42,8 @@ extension Duration {
     package var formattedForPeople: String {
         let (seconds, attoseconds) = components
         if attoseconds != 0 { return "\(Int((inSeconds * 1000).rounded())) ms" }
+        // One day stays 24 h: as people say it.
+        if seconds > 86_400, seconds.isMultiple(of: 86_400) { return "\(seconds / 86_400) d" }
         if seconds >= 3600, seconds.isMultiple(of: 3600) { return "\(seconds / 3600) h" }
         if seconds >= 60, seconds.isMultiple(of: 60) { return "\(seconds / 60) min" }
         return "\(seconds) s"

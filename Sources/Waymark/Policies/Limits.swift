@@ -8,6 +8,10 @@ public enum Limits {
     public static let nameLength = 80
     /// Steps of one saga: a longer one wants a child saga; 24 already type-check in seconds.
     public static let stepsPerSaga = 100
+    /// How long anything may take or be waited for, a hundred years: a longer one is a slip, and no row could hold its end.
+    public static let duration: Duration = .days(36_500)
+    /// Elements of one ForEach: all of them are recorded in the request's row, which each one's commit rewrites.
+    public static let elements = 200
     /// Bytes of a request, and of each step's output, as JSON: the row is rewritten with each phase.
     public static let valueBytes = 256 * 1024
     /// Jobs staged by one phase: they are inserted one statement each in the phase's commit.

@@ -1,27 +1,46 @@
 import PostgresPQ
 
-/// A step that runs user code, and so can be told when to try again, how long to wait, and how to undo it.
-public protocol ConfigurableStep<Input, Output>: Step {
-    /// What the modifiers set.
-    var options: StepOptions { get set }
-}
-
-/// How one step is tried and undone. Set through the modifiers of `ConfigurableStep`.
-public struct StepOptions: Sendable {
-    var retry: RetryPolicy = .exponential()
-    var timeout: Duration
-    var compensation: DeclaredCompensation?
-}
+/// A step that does something, and so can be told when to try again, what to do when that is used up, how long to wait,
+/// and how to undo it.
+public protocol ConfigurableStep<Input, Output>: NamedStep {}
 
 extension ConfigurableStep {
     /// How often the step is tried after transient failures; `.exponential()` unless declared.
-    public func retry(_ policy: RetryPolicy) -> Self {
-        with { $0.retry = policy }
+    /// - Parameter isRetryable: which errors another attempt may mend; with any other the policy counts as used up. Every
+    ///   error that is no `Rejection` unless given.
+    public func retry(
+        _ policy: RetryPolicy, if isRetryable: @escaping @Sendable (any Error) -> Bool = { _ in true }
+    ) -> Self {
+        with {
+            $0.retry = policy
+            $0.isRetryable = isRetryable
+        }
     }
 
     /// How long one attempt may take before it is cancelled and counts as a transient failure.
     public func timeout(_ timeout: Duration) -> Self {
         with { $0.timeout = timeout }
+    }
+
+    /// Goes on with `value` when the retry policy is used up. The journal marks the output as degraded, and a degraded step
+    /// is not undone. Of a foreign call without `reconcile` it is not known then whether it happened.
+    public func orElse(_ value: Output) -> Self {
+        orElse { _ in value }
+    }
+
+    /// Goes on with a value made from the step's input when the retry policy is used up: see `orElse(_:)`.
+    public func orElse(_ substitute: @escaping @Sendable (Input) throws -> Output) -> Self {
+        with {
+            $0.exhaustion = .degrade
+            $0.fallback = { input in try StepValue(output: substitute(cast(input, for: "orElse"))) }
+        }
+    }
+
+    /// Rejects the request when the retry policy is used up. A foreign call that declares `reconcile` is asked first, and
+    /// counts if it happened; of one that does not, it is not known then whether it happened.
+    /// - Parameter type: a stable word that programs can switch on.
+    public func rejectWhenExhausted(status: Int, type: String, title: String, detail: String? = nil) -> Self {
+        with { $0.exhaustion = .reject(Rejection(status: status, type: type, title: title, detail: detail)) }
     }
 
     /// Declares the undo of this step as a transaction of our own. It gets what the step returned, and runs when a
@@ -30,58 +49,48 @@ extension ConfigurableStep {
         retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(10),
         _ undo: @escaping @Sendable (Output, Transaction) async throws -> Void
     ) -> Self {
-        compensated(kind: .atomicPhase(.readCommitted), retry, timeout) { name in
-            .phase { input, transaction in
-                try await undo(cast(input, for: name), transaction)
-                return .nothing
-            }
-        }
+        compensated(
+            DeclaredCompensation(
+                kind: .atomicPhase(.readCommitted), retry: retry, timeout: timeout,
+                body: .phase { input, transaction in
+                    try await undo(cast(input, for: "a compensation"), transaction)
+                    return .nothing
+                }))
     }
 
     /// Declares the undo of this step as a call to a foreign system, with an idempotency key of its own.
     public func compensate(
-        _ idempotence: Idempotence, retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(30),
+        _ rule: CallRule<Output, Void>, retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(30),
         _ undo: @escaping @Sendable (Output, Call) async throws -> Void
     ) -> Self {
-        compensated(kind: .foreignCall(idempotence), retry, timeout) { name in
-            .call { input, call in
-                try await undo(cast(input, for: name), call)
-                return .nothing
+        var reconcile: StepBody.Reconcile?
+        if let ask = rule.reconcile {
+            reconcile = { input, call in
+                try await ask(cast(input, for: "a compensation"), call).map { _ in .nothing }
             }
         }
+        return compensated(
+            DeclaredCompensation(
+                kind: .foreignCall(rule.idempotence(timeout: timeout)), retry: retry, timeout: timeout,
+                body: .call(
+                    { input, call in
+                        try await undo(cast(input, for: "a compensation"), call)
+                        return .nothing
+                    }, reconcile: reconcile)))
     }
 
-    private func compensated(
-        kind: DeclaredStep.Kind, _ retry: RetryPolicy, _ timeout: Duration, _ body: (String) -> StepBody
-    ) -> Self {
-        let body = body("a compensation of \(Output.self)")
-        return with {
-            $0.compensation = DeclaredCompensation(kind: kind, retry: retry, timeout: timeout, body: body)
-        }
-    }
-
-    private func with(_ change: (inout StepOptions) -> Void) -> Self {
-        var copy = self
-        change(&copy.options)
-        return copy
-    }
-
-    /// This step as data.
-    func declared(_ name: String, _ kind: DeclaredStep.Kind, body: StepBody) -> DeclaredStep {
-        DeclaredStep(
-            name: name, kind: kind, retry: options.retry, timeout: options.timeout,
-            compensation: options.compensation,
-            inputType: String(describing: Input.self), outputType: String(describing: Output.self), body: body,
-            decodeInput: { try JSONCoding.decode(Input.self, from: $0) },
-            decodeOutput: { try JSONCoding.decode(Output.self, from: $0) })
+    private func compensated(_ compensation: DeclaredCompensation) -> Self {
+        with { $0.compensation = compensation }
     }
 }
 
-/// The value an erased step body is given is of the step's input type, because the builder chained only such steps
-/// and decoding is by the declared type: anything else is a bug of the engine.
-func cast<Value>(_ value: any Sendable, for step: String) -> Value {
-    guard let value = value as? Value else {
-        preconditionFailure("\(step) takes \(Value.self) and was given \(type(of: value))")
+extension ConfigurableStep where Input == Output {
+    /// Runs the step only where `condition` holds; otherwise its input is its output, the journal marks it as skipped, and
+    /// it is not undone. What was decided is committed before a foreign call is made.
+    public func when(_ condition: @escaping @Sendable (Input) -> Bool) -> Self {
+        with {
+            $0.condition = { condition(cast($0, for: "when")) }
+            $0.skip = { try StepValue(output: cast($0, for: "when") as Input) }
+        }
     }
-    return value
 }

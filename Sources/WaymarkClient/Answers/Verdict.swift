@@ -10,7 +10,9 @@ enum Verdict: Equatable {
             self = .final
             return
         }
-        self = Self.transient(answer.status) ? .again(after: retryAfter) : .final
+        // 202 with Retry-After is a request that waits for something; without, it is an answer like any other.
+        let isWaiting = answer.status == 202 && retryAfter != nil
+        self = isWaiting || Self.transient(answer.status) ? .again(after: retryAfter) : .final
     }
 
     /// Whether a status may pass. A rejection with such a status is asked for once more, and comes back as a replay.

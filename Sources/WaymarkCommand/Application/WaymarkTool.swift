@@ -16,7 +16,7 @@ public struct WaymarkTool<Application: SagaApplication>: AsyncParsableCommand {
                 Dev<Application>.self, Orchestrate<Application>.self, Complete<Application>.self,
                 Reap<Application>.self,
                 DrainJobs<Application>.self, Migrate<Application>.self, Sagas<Application>.self,
-                Keys<Application>.self,
+                Keys<Application>.self, Signal<Application>.self,
             ])
     }
 

@@ -20,8 +20,8 @@ struct Complete<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.completionist", database, log, engine: engine.configuration)
-        { command, client in
+        try await ProcessCommand<Application>.run("waymark.completionist", database, log, engine: engine) {
+            command, client in
             let orchestrator = try command.orchestrator(on: client)
             var configuration = Completionist.Configuration()
             configuration.concurrency = concurrency

@@ -18,7 +18,7 @@ struct Dev<Application: SagaApplication>: AsyncParsableCommand {
 
     func run() async throws {
         try await ProcessCommand<Application>.run(
-            "waymark.dev", database, log, engine: engine.configuration, migrate: true
+            "waymark.dev", database, log, engine: engine, migrate: true
         ) { command, client in
             let orchestrator = try command.orchestrator(on: client)
             let server = http.server(command.application, orchestrator, client, logger: command.logger)

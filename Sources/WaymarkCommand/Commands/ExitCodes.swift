@@ -3,11 +3,12 @@ import Logging
 import PostgresPQ
 import PrivatePostgres
 import Waymark
+import WaymarkEngine
 
 extension ExitCode {
     /// sysexits' EX_UNAVAILABLE: the database cannot be reached.
     static let unavailable = ExitCode(69)
-    /// sysexits' EX_CONFIG: the sagas or the schema cannot be used as they are.
+    /// sysexits' EX_CONFIG: the sagas or the schema cannot be used as they are, or there are keys that no saga knows.
     static let misconfigured = ExitCode(78)
 }
 
@@ -27,6 +28,10 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
         throw ExitCode.unavailable
     } catch let error as SagaDeclarationError {
         logger.critical("a saga cannot run as declared", metadata: ["error": .string("\(error)")])
+        throw ExitCode.misconfigured
+    } catch let error as UnknownInFlightError {
+        logger.critical(
+            "the process cannot start", metadata: ["error": "\(error); --tolerate-unknown leaves them alone"])
         throw ExitCode.misconfigured
     } catch let error as WaymarkError where error.code == .migration || error.code == .duplicateName {
         logger.critical("the process cannot start", metadata: ["error": .string("\(error)")])

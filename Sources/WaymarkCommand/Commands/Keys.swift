@@ -1,14 +1,20 @@
-public import ArgumentParser
+import ArgumentParser
 import Foundation
 import Logging
 import PostgresPQ
 import Waymark
-public import WaymarkEngine
+import WaymarkEngine
 
 struct Keys<Application: SagaApplication>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "keys", abstract: "Inspects keys.", subcommands: [KeysList.self, KeysShow.self])
+            commandName: "keys", abstract: "Inspects keys, and decides about those that need a person.",
+            subcommands: [
+                KeysList.self, KeysShow.self, KeysAudit.self,
+                KeysRetry<Application>.self, KeysResolve<Application>.self,
+                KeysReject<Application>.self, KeysCompensate<Application>.self, KeysRelease<Application>.self,
+                KeysEvict<Application>.self,
+            ])
     }
 }
 
@@ -23,6 +29,9 @@ struct KeysList: AsyncParsableCommand {
 
     @Option(help: "Only keys in this state: \(KeySummary.State.allCases.map(\.rawValue).joined(separator: ", ")).")
     var state: KeySummary.State?
+
+    @Option(help: "Only keys parked because of this.")
+    var parkedReason: ParkedReason?
 
     @Option(help: "The most keys to list.")
     var limit = 50
@@ -40,14 +49,15 @@ struct KeysList: AsyncParsableCommand {
     func run() async throws {
         var filter = KeyInspector.Filter()
         (filter.saga, filter.scope, filter.state, filter.limit) = (saga, scope, state, limit)
+        filter.parkedReason = parkedReason
         let keys = try await inspecting(database, log) { [filter] in try await $0.list(filter) }
         if json { return try Output.write(json: keys) }
         Output.write(
-            table: ["id", "scope", "key", "saga", "recovery point", "state", "attempts", "created"],
+            table: ["id", "scope", "key", "saga", "recovery point", "state", "due in", "attempts", "created"],
             keys.map { key in
                 [
                     key.id.uuidString.lowercased(), key.scope, key.key, key.saga, key.recoveryPoint, key.state.rawValue,
-                    "\(key.attempts)", key.createdAt.formatted(.iso8601),
+                    key.dueSeconds.map(\.asTimeLeft) ?? "", "\(key.attempts)", key.createdAt.formatted(.iso8601),
                 ]
             })
     }
@@ -57,35 +67,19 @@ struct KeysShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Shows one key, by its id or by --scope and --key.")
 
-    @Argument(help: "The key's id.")
-    var id: String?
-
-    @Option(help: "The key's scope.")
-    var scope: String?
-
-    @Option(help: "The idempotency key, as the client sent it.")
-    var key: String?
-
     @Flag(help: "Show the request, the outputs and the response too; they may hold personal data.")
     var values = false
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var address: KeyAddress
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
-    func validate() throws {
-        guard (id != nil) != (scope != nil && key != nil) else {
-            throw ValidationError("give either an id, or --scope and --key")
-        }
-        if let id, UUID(uuidString: id) == nil { throw ValidationError("'\(id)' is not a UUID") }
-    }
-
     func run() async throws {
-        let details = try await inspecting(database, log) { [self] inspector in
-            if let id = id.flatMap(UUID.init) { return try await inspector.show(id, values: values) }
-            return try await inspector.show(scope: Scope(scope ?? ""), key: IdempotencyKey(key ?? ""), values: values)
+        let details = try await inspecting(database, log) { [address, values] inspector in
+            try await inspector.show(address.rowID(), values: values)
         }
         guard let details else {
             log.logger("waymark.keys").error("there is no such key")
@@ -96,10 +90,8 @@ struct KeysShow: AsyncParsableCommand {
     }
 }
 
-extension KeySummary.State: ExpressibleByArgument {}
-
 /// Runs `body` with an inspector of the database that the options name.
-private func inspecting<Result: Sendable>(
+func inspecting<Result: Sendable>(
     _ database: DatabaseOptions, _ log: LogOptions, _ body: @escaping @Sendable (KeyInspector) async throws -> Result
 ) async throws -> Result {
     let logger = log.logger("waymark.keys")

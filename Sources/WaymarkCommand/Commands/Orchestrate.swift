@@ -14,7 +14,7 @@ struct Orchestrate<Application: SagaApplication>: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.orchestrator", database, log, engine: engine.configuration) {
+        try await ProcessCommand<Application>.run("waymark.orchestrator", database, log, engine: engine) {
             command, client in
             let orchestrator = try command.orchestrator(on: client)
             let server = http.server(command.application, orchestrator, client, logger: command.logger)

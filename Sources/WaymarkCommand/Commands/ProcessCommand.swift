@@ -18,8 +18,9 @@ struct ProcessCommand<Application: SagaApplication> {
     /// Runs `services` until SIGTERM or SIGINT, beside a client that is stopped last.
     ///
     /// Shutdown goes from the last service to the first, so what takes work comes before what does it.
+    /// - Parameter engineOptions: of a process that drives keys: it refuses to start where some are unknown.
     static func run(
-        _ label: String, _ options: DatabaseOptions, _ log: LogOptions, engine: EngineConfiguration = .init(),
+        _ label: String, _ options: DatabaseOptions, _ log: LogOptions, engine engineOptions: EngineOptions? = nil,
         migrate: Bool = false,
         services: (ProcessCommand, PostgresClient) async throws -> [any Service]
     ) async throws {
@@ -27,12 +28,13 @@ struct ProcessCommand<Application: SagaApplication> {
         try await reporting(logger: logger) {
             let application = try Application(settings: .environment)
             try await options.withDatabase(logger: logger) { database in
-                var engine = engine
+                var engine = engineOptions?.configuration ?? EngineConfiguration()
                 engine.schema = database.schema
                 let command = ProcessCommand(
                     application: application, database: database,
                     engine: engine, logger: logger)
                 try await command.prepare(migrate: migrate)
+                if let engineOptions { try await command.checkInFlight(tolerating: engineOptions.tolerateUnknown) }
                 let client = database.client(logger: logger)
                 let group = ServiceGroup(
                     configuration: .init(
@@ -55,6 +57,20 @@ struct ProcessCommand<Application: SagaApplication> {
             } else {
                 try await migrator.verify()
             }
+        }
+    }
+
+    /// Refuses to start beside keys that nobody here can go on with: a deployment that forgot them should fail, not they.
+    private func checkInFlight(tolerating isTolerated: Bool) async throws {
+        let (schema, sagas) = (database.schema, try SagaRegistry(application.sagas))
+        let report = try await database.withClient(logger: logger) { try await sagas.inFlight(on: $0, schema: schema) }
+        for entry in report.forgottenSteps {
+            logger.warning(
+                "a committed step is not declared any more and cannot be undone", metadata: ["step": "\(entry)"])
+        }
+        guard isTolerated else { return try report.verify() }
+        for entry in report.unknown {
+            logger.warning("keys that no saga here knows are left alone", metadata: ["unknown": "\(entry)"])
         }
     }
 

@@ -6,8 +6,8 @@ import WaymarkEngine
 struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "sagas", abstract: "Shows the declared sagas; touches no database.",
-            subcommands: [List.self, Show.self, Diagram.self])
+            commandName: "sagas", abstract: "Shows the declared sagas; only check looks at a database.",
+            subcommands: [List.self, Show.self, Diagram.self, CheckSagas<Application>.self])
     }
 
     struct List: AsyncParsableCommand {
@@ -24,14 +24,14 @@ struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
                 if json { return try Output.write(json: sagas) }
                 Output.write(
                     table: ["saga", "version", "request", "response", "steps"],
-                    sagas.map { [$0.name, "\($0.version)", $0.request, $0.response, "\($0.steps.count)"] })
+                    sagas.map { [$0.name, "\($0.version)", $0.request, $0.response, "\($0.stepCount)"] })
             }
         }
     }
 
     struct Show: AsyncParsableCommand {
         static var configuration: CommandConfiguration {
-            CommandConfiguration(commandName: "show", abstract: "Shows a saga's steps.")
+            CommandConfiguration(commandName: "show", abstract: "Shows a saga's steps, and those inside of them.")
         }
 
         @Argument(help: "The saga's stored name.")
@@ -44,17 +44,10 @@ struct Sagas<Application: SagaApplication>: AsyncParsableCommand {
             try await reporting(logger: Logger(label: "waymark.sagas")) {
                 let listing = SagaListing(try Application.declaration(named: saga))
                 if json { return try Output.write(json: listing) }
-                Output.write(
-                    "\(listing.name), version \(listing.version): \(listing.request) to \(listing.response)\n\n")
-                Output.write(
-                    table: ["step", "kind", "takes", "gives", "timeout", "attempts", "undone by"],
-                    listing.steps.map { step in
-                        [
-                            step.name, step.kind, step.takes, step.gives, "\(step.timeoutSeconds) s",
-                            "\(step.attempts)",
-                            step.compensation ?? "",
-                        ]
-                    })
+                Output.write("\(listing.title)\n\n")
+                Output.write(table: SagaListing.columns, listing.rows)
+                if !listing.services.isEmpty { Output.write("\n") }
+                for service in listing.services { Output.write("\(service.text)\n") }
             }
         }
     }

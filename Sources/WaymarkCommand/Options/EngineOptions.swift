@@ -13,6 +13,9 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "How long a finished key answers repeats, in hours.")
     var retentionHours = 24.0
 
+    @Flag(help: "Start also where keys are in flight that no saga here knows, and leave those keys alone.")
+    var tolerateUnknown = false
+
     func validate() throws {
         guard (0.5...86_400).contains(leaseSeconds) else {
             throw ValidationError("--lease-seconds must be 0.5 to 86400")

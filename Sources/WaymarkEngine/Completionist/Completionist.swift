@@ -6,8 +6,9 @@ import Waymark
 /// Finds unfinished keys whose lease has lapsed or whose time has come, and has them finished. Any number of them, on any
 /// machines.
 ///
-/// It claims in bounded batches, oldest first, and leaves alone what this binary does not know: keys of other sagas, and
-/// recovery points that no declaration here has.
+/// It claims in bounded batches, oldest first, and leaves alone what this binary does not know: keys of other sagas, at
+/// recovery points that no declaration here has, and of later versions. A saga of which several keys keep killing their
+/// holders is kept apart: one of its keys is tried now and then, and the others' work goes on.
 public final class Completionist: Service {
     public struct Configuration: Sendable {
         /// Keys driven at the same time. Most wait for a foreign system, so more than there are connections.
@@ -41,6 +42,7 @@ public final class Completionist: Service {
 
     private let engine: Engine
     private let configuration: Configuration
+    private let quarantine = Quarantine()
 
     /// - Parameter orchestrator: runs the keys; it must run as a service too, since it renews their leases.
     public init(_ orchestrator: Orchestrator, configuration: Configuration = .init()) {
@@ -97,8 +99,15 @@ public final class Completionist: Service {
 
     private func claim(limit: Int) async throws -> (rows: [ClaimedRow], at: ContinuousClock.Instant) {
         let sentAt = ContinuousClock.now
-        let query = engine.statements.claimDue(limit: limit, knownPoints: engine.registry.knownPoints)
-        let claimed = try await engine.postgres.query(query)
+        let quarantined = try await quarantine.sagas(engine)
+        let claimed: PostgresRows
+        if quarantined.isEmpty {
+            claimed = try await claim(limit, engine.registry.accepted)
+        } else if quarantine.mayTry() {
+            claimed = try await claim(1, engine.registry.accepted { quarantined.contains($0) })
+        } else {
+            claimed = try await claim(limit, engine.registry.accepted { !quarantined.contains($0) })
+        }
         engine.metrics.claim(claimed.count)
         let rows = claimed.compactMap { row in
             do {
@@ -110,5 +119,9 @@ public final class Completionist: Service {
             }
         }
         return (rows, sentAt)
+    }
+
+    private func claim(_ limit: Int, _ accepted: Set<String>) async throws -> PostgresRows {
+        try await engine.postgres.query(engine.statements.claimDue(limit: limit, accepted: accepted))
     }
 }

@@ -8,8 +8,10 @@ public struct KeySummary: Codable, Sendable, Hashable {
         case running
         /// Nobody holds it, and its time has come: a completionist will take it.
         case due
-        /// Nobody holds it until its backoff is over.
+        /// Nobody holds it until a sleep is over, or what a step waits for has come.
         case waiting
+        /// Nobody holds it until the next attempt is due.
+        case backoff
         /// It waits for a person.
         case parked
         case finished
@@ -24,6 +26,8 @@ public struct KeySummary: Codable, Sendable, Hashable {
     public let state: State
     /// Attempts at the step behind the recovery point.
     public let attempts: Int
+    /// Seconds until a completionist may take it, zero and less when it is due; nil when parked or done.
+    public let dueSeconds: Double?
     public let createdAt: Date
     /// When it was accepted, or its last recovery point committed.
     public let progressedAt: Date
@@ -42,6 +46,35 @@ public struct KeyDetails: Codable, Sendable, Hashable {
         public let output: String?
     }
 
+    /// One branch of a Parallel, or element of a ForEach, that is under way.
+    public struct Branch: Codable, Sendable, Hashable {
+        /// Its position, from 0.
+        public let name: String
+        /// Its last committed recovery point.
+        public let point: String
+        /// Attempts at the step behind the point.
+        public let attempts: Int
+        /// Seconds until it has something to do; nil when that is now, or when it is parked or done.
+        public let dueSeconds: Double?
+        /// The event that it waits for.
+        public let event: String?
+        public let parkedReason: String?
+        /// The status of the rejection that it came to.
+        public let rejectedStatus: Int?
+    }
+
+    /// An event that was delivered, a child's answer, or that the time for one is over.
+    public struct Event: Codable, Sendable, Hashable {
+        /// The step that waits for it; of a ForEach with the element.
+        public let name: String
+        /// When, as the database writes it.
+        public let at: String
+        /// Whether the step went on without one.
+        public let isTimeout: Bool
+        /// As JSON; nil where values were not asked for.
+        public let payload: String?
+    }
+
     public let summary: KeySummary
     public let sagaVersion: Int
     public let direction: String
@@ -49,13 +82,17 @@ public struct KeyDetails: Codable, Sendable, Hashable {
     public let lockedBy: String?
     /// Seconds left of the lease; nil when there is none.
     public let leaseSeconds: Double?
-    /// Seconds until a completionist may take it; nil when parked or done.
-    public let dueSeconds: Double?
     public let lastError: String?
     public let parkedReason: String?
     public let responseStatus: Int?
     public let journal: [Entry]
+    /// The branches of the group that it is in, in their order; empty when it is in none.
+    public let branches: [Branch]
+    /// What arrived from outside, by name.
+    public let events: [Event]
     /// As JSON; nil where values were not asked for.
     public let request: String?
     public let response: String?
+    /// What people did to it, the earliest first.
+    public let audit: [AuditEntry]
 }

@@ -24,18 +24,21 @@ struct Engine: Sendable {
     }
 
     /// Works on a key that was claimed, in a task of its own: whoever waits for it may go away, the work goes on.
-    func drive(_ row: ClaimedRow, claimedAt: ContinuousClock.Instant) async -> Conclusion {
+    /// - Parameter saga: the key's saga, where it is not one of the registry's.
+    func drive(
+        _ row: ClaimedRow, claimedAt: ContinuousClock.Instant, as saga: RegisteredSaga? = nil
+    ) async -> Conclusion {
         let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil)
         let conclusion = await work(under: hold) {
             hold.confirm(fence: row.fence, at: claimedAt)
             do {
-                let saga = try registry.saga(named: row.context.saga)
-                var runner = try Runner(engine: self, saga: saga, claimed: row, hold: hold)
+                let saga = try saga ?? registry.saga(named: row.context.saga)
+                var runner = try Runner(engine: self, saga: saga, claimed: row, at: claimedAt, hold: hold)
                 return await runner.run()
             } catch {
                 // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.
                 let update = statements.park(
-                    row.context.id, fence: row.fence, at: row.state.recoveryPoint, reason: .unreadableState,
+                    row.context.id, fence: row.fence, at: row.recoveryPoint, reason: .unreadableState,
                     error: Runner.text(of: error))
                 logger.error(
                     "key is parked",
@@ -47,14 +50,32 @@ struct Engine: Sendable {
                 }
             }
         }
-        if case .stopping = conclusion {
-            // Claimed, and then this process began to stop: given back without burning an attempt.
+        switch conclusion {
+        case .stopping, .beingAccepted:
+            // Claimed, and then this process began to stop, or was busy with the key: given back without burning an attempt.
             let update = statements.release(
-                row.context.id, fence: row.fence, at: row.state.recoveryPoint, after: .zero,
-                attempts: row.state.attempts - 1, error: nil)
+                row.context.id, fence: row.fence, at: row.recoveryPoint, after: .zero,
+                attempts: row.attempts - 1, error: nil)
             _ = await postgres.patiently { postgres in try await postgres.execute(update) }
+        default: break
         }
         return conclusion
+    }
+
+    /// Accepts a request within the transaction of the phase that starts it.
+    func start(_ started: StartedSaga, scope: Scope, in postgres: PostgresTransaction) async throws {
+        let id = KeyIdentity.rowID(scope: scope, key: started.key)
+        let request = AcceptedRequest(
+            context: KeyContext(id: id, scope: scope, key: started.key, saga: started.saga, incarnation: UUID()),
+            sagaVersion: started.version, json: started.request,
+            fingerprint: try Fingerprint(json: started.request))
+        if try await !postgres.query(statements.start(request)).isEmpty { return }
+        guard let row = try await postgres.query(statements.observe(id)).first.map(ObservedRow.init) else {
+            throw TransientError("the key '\(started.key)' is being accepted right now")
+        }
+        guard row.scope == scope.description, row.key == started.key.description, row.saga == started.saga,
+            row.fingerprint == request.fingerprint.bytes
+        else { throw WaymarkError(.keyTaken, "the key belongs to another request", field: IdempotencyKey.field) }
     }
 
     /// Enters `hold`, runs `body` in a task that it can cancel, and leaves.
@@ -72,9 +93,10 @@ struct Engine: Sendable {
     /// The answer to a repeat of what this very process is working on.
     private func local(_ running: Hold, repeatedBy hold: Hold) -> Conclusion {
         guard let asked = hold.fingerprint else {
-            // We claimed a key that we already hold: its old lease has lapsed unnoticed. The next claim goes on with it.
+            // We claimed a key that this process is busy with: its lease has lapsed unnoticed, it was given back just now, or
+            // somebody asks for it. The next claim goes on with it.
             running.lose()
-            return .lost
+            return .beingAccepted
         }
         // Whoever is only finding out about the key knows no more than the row.
         guard running.isConfirmed else { return .beingAccepted }

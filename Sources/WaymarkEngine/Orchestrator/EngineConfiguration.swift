@@ -38,6 +38,15 @@ enum EngineLimits {
     /// How long an acceptance waits for another one of the same key that is not yet committed: longer than a first phase
     /// commonly takes, shorter than a caller notices.
     static let acceptLockWait: Duration = .seconds(2)
+    /// Holders in a row that a key must have outlived to count as one that kills them: fewer may be a deployment that went
+    /// wrong, or machines that are short of memory.
+    static let deathsToQuarantine = 3
+    /// Such keys of one saga that put it into quarantine: fewer are held off by their attempts.
+    static let keysToQuarantine = 3
+    /// How often a completionist tries one key of a saga in quarantine: seldom enough for the others to get on in between.
+    static let quarantinePause: Duration = .seconds(30)
+    /// How often it is looked which sagas are.
+    static let quarantineLook: Duration = .seconds(5)
     /// What a caller whose key is being worked on is told to wait: most requests are over by then.
     static let runningRetryAfter: Duration = .seconds(1)
 }

@@ -8,6 +8,19 @@ package enum Submission: Sendable {
     case inProgress(SagaProgress)
     case mismatch(Mismatch)
     case parked(ParkedReason)
+
+    /// The same with the response itself.
+    /// - Parameter decode: makes the response of its JSON.
+    func outcome<Response>(_ decode: (String) throws -> Response) rethrows -> Outcome<Response> {
+        switch self {
+        case .answered(let answer, let replayed):
+            if let rejection = answer.rejection { return .rejected(rejection, replayed: replayed) }
+            return .finished(try decode(answer.body), replayed: replayed)
+        case .inProgress(let progress): return .inProgress(progress)
+        case .mismatch(let mismatch): return .mismatch(mismatch)
+        case .parked(let reason): return .parked(reason)
+        }
+    }
 }
 
 /// A committed answer.
@@ -43,7 +56,7 @@ extension Orchestrator {
         return try prepare(saga, saga.requestFromJSON(json))
     }
 
-    private func prepare(_ saga: RegisteredSaga, _ request: StepValue) throws -> PreparedRequest {
+    func prepare(_ saga: RegisteredSaga, _ request: StepValue) throws -> PreparedRequest {
         if request.json.utf8.count > Limits.valueBytes {
             throw WaymarkError(
                 .tooLarge, "the request is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
@@ -55,10 +68,16 @@ extension Orchestrator {
     package func submit(
         _ prepared: PreparedRequest, key: IdempotencyKey, scope: Scope
     ) async throws -> Submission {
+        try await submit(prepared, id: KeyIdentity.rowID(scope: scope, key: key), key: key, scope: scope)
+    }
+
+    /// - Parameter id: the row's id.
+    func submit(
+        _ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope
+    ) async throws -> Submission {
         let (saga, request) = (prepared.saga, prepared.request)
         let context = KeyContext(
-            id: KeyIdentity.rowID(scope: scope, key: key), scope: scope, key: key, saga: saga.declaration.name,
-            incarnation: UUID())
+            id: id, scope: scope, key: key, saga: saga.declaration.name, incarnation: UUID())
         let accepted = AcceptedRequest(
             context: context, sagaVersion: saga.declaration.version, json: request.json,
             fingerprint: try Fingerprint(json: request.json))
@@ -75,13 +94,15 @@ extension Orchestrator {
                 let runner = Runner(engine: engine, saga: saga, accepting: request, value: value, hold: hold)
                 return await runner.acceptAndRun(request)
             }
-            if let submission = try await settle(conclusion, of: request) { return submission }
+            if let submission = try await settle(conclusion, of: request, saga) { return submission }
         }
         throw WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
     }
 
     /// What a conclusion means to the client; nil asks for another round.
-    private func settle(_ conclusion: Conclusion, of request: AcceptedRequest) async throws -> Submission? {
+    private func settle(
+        _ conclusion: Conclusion, of request: AcceptedRequest, _ saga: RegisteredSaga
+    ) async throws -> Submission? {
         switch conclusion {
         case .answered(let answer, let replayed): return .answered(SubmittedAnswer(answer), replayed: replayed)
         case .progress(let progress): return .inProgress(progress)
@@ -89,10 +110,10 @@ extension Orchestrator {
         case .parked(let reason): return .parked(reason)
         case .unreachable(let error): throw error
         case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
-        case .exists, .lost: return try await look(at: request)
+        case .exists, .lost: return try await look(at: request, saga)
         case .beingAccepted:
             // What is committed is answered from the row; what is not yet is being worked on.
-            return try await look(at: request)
+            return try await look(at: request, saga)
                 ?? .inProgress(
                     SagaProgress(
                         cause: .running, recoveryPoint: SagaDeclaration.started,
@@ -101,7 +122,7 @@ extension Orchestrator {
     }
 
     /// Answers from the row of a key that somebody else has accepted; claims it where nobody works on it.
-    private func look(at request: AcceptedRequest) async throws -> Submission? {
+    private func look(at request: AcceptedRequest, _ saga: RegisteredSaga) async throws -> Submission? {
         let query = engine.statements.observe(request.context.id)
         let found = try await engine.postgres.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
         guard let row = found else { return nil }
@@ -117,19 +138,26 @@ extension Orchestrator {
                     cause: .running, recoveryPoint: row.recoveryPoint, retryAfter: EngineLimits.runningRetryAfter))
         }
         let wait = Duration.seconds(max(row.secondsUntilDue ?? 0, 0))
-        let isKnown = try engine.registry.saga(named: row.saga).declaration.recoveryPoints.contains(row.recoveryPoint)
+        let accepted = saga.declaration.accepted
+        let isKnown = row.needs.allSatisfy { accepted.contains($0) }
         if wait > .zero || !isKnown {
-            return .inProgress(SagaProgress(cause: .waiting, recoveryPoint: row.recoveryPoint, retryAfter: wait))
+            return .inProgress(
+                SagaProgress(
+                    cause: row.isWaiting ? .waiting : .backoff, recoveryPoint: row.recoveryPoint,
+                    retryAfter: row.isExpecting ? min(wait, row.patience) : wait))
         }
-        return try await claim(request, fence: row.fence)
+        return try await claim(request, saga, fence: row.fence)
     }
 
-    private func claim(_ request: AcceptedRequest, fence: Int) async throws -> Submission? {
+    private func claim(
+        _ request: AcceptedRequest, _ saga: RegisteredSaga, fence: Int
+    ) async throws -> Submission? {
         let claimedAt = ContinuousClock.now
         let query = engine.statements.claim(request.context.id, fence: fence)
         let claimed = try await engine.postgres.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
         guard let claimed else { return nil }
         engine.metrics.claim(1)
-        return try await settle(await engine.drive(claimed, claimedAt: claimedAt), of: request)
+        let conclusion = await engine.drive(claimed, claimedAt: claimedAt, as: saga)
+        return try await settle(conclusion, of: request, saga)
     }
 }

@@ -49,14 +49,24 @@ public final class Orchestrator: Service {
     public func run<S: Saga>(
         _ saga: S.Type, key: IdempotencyKey, scope: Scope, request: S.Request
     ) async throws -> Outcome<S.Response> {
-        switch try await submit(prepare(saga, request), key: key, scope: scope) {
-        case .answered(let answer, let replayed):
-            if let rejection = answer.rejection { return .rejected(rejection, replayed: replayed) }
-            return .finished(try JSONCoding.decode(S.Response.self, from: answer.body), replayed: replayed)
-        case .inProgress(let progress): return .inProgress(progress)
-        case .mismatch(let mismatch): return .mismatch(mismatch)
-        case .parked(let reason): return .parked(reason)
+        try await submit(prepare(saga, request), key: key, scope: scope).outcome { body in
+            try JSONCoding.decode(S.Response.self, from: body)
         }
+    }
+
+    /// The same under a key that follows from fields of the request, so that no caller can forget one.
+    ///
+    /// ```swift
+    /// let outcome = try await orchestrator.run(
+    ///     PlaceOrder.self, idempotencyKey: \.orderID, \.line, scope: scope, request: order)
+    /// ```
+    /// - Throws: also `WaymarkError` (`invalidKey`) that names the field, for one that is nil or empty.
+    public func run<S: Saga, First: IdempotencyKeyPart, each Rest: IdempotencyKeyPart>(
+        _ saga: S.Type, idempotencyKey first: KeyPath<S.Request, First>, _ rest: repeat KeyPath<S.Request, each Rest>,
+        scope: Scope, request: S.Request
+    ) async throws -> Outcome<S.Response> {
+        let key = try IdempotencyKey(deriving: request, first, repeat each rest)
+        return try await run(saga, key: key, scope: scope, request: request)
     }
 
     /// Renews leases until the task is cancelled or shut down gracefully.

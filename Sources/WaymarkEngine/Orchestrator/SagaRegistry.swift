@@ -4,9 +4,14 @@ public import Waymark
 public struct SagaRegistry: Sendable {
     /// In the order in which they were given.
     public let declarations: [SagaDeclaration]
+    /// Everything of unfinished keys that this process can go on with, each as "saga/…": see `SagaDeclaration.accepted`.
+    let accepted: Set<String>
     private let byName: [String: RegisteredSaga]
+    /// Where calls to the foreign services that the sagas name pass.
+    let gates: ServiceGates
 
-    /// - Throws: `SagaDeclarationError` for a saga that cannot run as declared, `WaymarkError` for two of one name.
+    /// - Throws: `SagaDeclarationError` for a saga that cannot run as declared, `WaymarkError` for two of one name, for a child
+    ///   that is not among them, and for two foreign services of one name whose limits differ.
     public init(_ sagas: [any Saga]) throws {
         var byName: [String: RegisteredSaga] = [:]
         var declarations: [SagaDeclaration] = []
@@ -17,8 +22,16 @@ public struct SagaRegistry: Sendable {
                 throw WaymarkError(.duplicateName, "two sagas are named '\(registered.declaration.name)'")
             }
         }
+        for declaration in declarations {
+            for case .child(let saga) in declaration.plan.steps.map(\.kind) where byName[saga] == nil {
+                throw WaymarkError(
+                    .unknownName, "saga '\(declaration.name)' has a child '\(saga)', which is not registered here")
+            }
+        }
         self.declarations = declarations
+        gates = try ServiceGates(declarations.flatMap { $0.plan.steps.compactMap(\.service) })
         self.byName = byName
+        accepted = Set(declarations.flatMap { declaration in declaration.accepted.map { "\(declaration.name)/\($0)" } })
     }
 
     /// The saga of this stored name.
@@ -30,11 +43,12 @@ public struct SagaRegistry: Sendable {
         return saga
     }
 
-    /// All "saga/recovery point" pairs that this process can go on from.
-    var knownPoints: [String] {
-        declarations.flatMap { declaration in
-            declaration.recoveryPoints.map { "\(declaration.name)/\($0)" }
-        }
+    /// The same of some of the sagas only.
+    func accepted(_ isTaken: (String) -> Bool) -> Set<String> {
+        Set(
+            declarations.filter { isTaken($0.name) }.flatMap { declaration in
+                declaration.accepted.map { "\(declaration.name)/\($0)" }
+            })
     }
 }
 
@@ -45,7 +59,11 @@ struct RegisteredSaga: Sendable {
     let requestFromJSON: @Sendable (JSONValue) throws -> StepValue
 
     init<S: Saga>(_ saga: S) throws {
-        declaration = try SagaDeclaration(saga)
+        self.init(try SagaDeclaration(saga), of: S.self)
+    }
+
+    init<S: Saga>(_ declaration: SagaDeclaration, of saga: S.Type) {
+        self.declaration = declaration
         requestFromJSON = { json in
             try StepValue(encoding: JSONCoding.decode(S.Request.self, from: json))
         }

@@ -3,12 +3,15 @@ public import PostgresPQ
 public import ServiceLifecycle
 import Waymark
 
-/// Removes finished keys whose retention is over, in bounded batches. Unfinished and parked keys are never reaped.
+/// Removes finished keys whose retention is over, in bounded batches. Unfinished and parked keys are never reaped, but
+/// for those of `Orchestrator.once` that were given up: nobody but a caller would ever go on with them.
 public final class Reaper: Service {
     public struct Configuration: Sendable {
         /// Keys deleted by one statement: its row locks and its WAL stay small enough not to be felt in the foreground.
         public var batch = 1_000
         public var pace = Pace(idle: .seconds(10), longestPause: .minutes(1))
+        /// How long an unfinished key of `Orchestrator.once` is kept after its last try.
+        public var retention: Duration = .hours(24)
         public var schema: SchemaName = .waymark
 
         public init() {}
@@ -28,21 +31,38 @@ public final class Reaper: Service {
         self.logger = logger
     }
 
-    /// Removes one batch, and says how many keys that were.
+    /// Removes one batch of either kind, and says how many keys that were.
     public func runOnce() async throws -> Int {
-        // `done` is asked for again at the deletion itself: the subselect's answer may be old by then.
-        let reaped = try await postgres.execute(
-            """
-            DELETE FROM \(unescaped: configuration.schema.description).keys
-            WHERE done AND id = ANY(ARRAY(
-                SELECT id FROM \(unescaped: configuration.schema.description).keys
-                WHERE done AND expires_at <= now()
-                ORDER BY expires_at LIMIT \(configuration.batch)
-                FOR UPDATE SKIP LOCKED))
-            """)
+        let reaped = try await postgres.execute(finished) + postgres.execute(abandoned)
         metrics.reap(reaped)
         if reaped > 0 { logger.info("keys reaped", metadata: ["count": .stringConvertible(reaped)]) }
         return reaped
+    }
+
+    private var finished: PostgresQuery { delete("done AND expires_at <= now()", oldestFirst: "expires_at") }
+
+    /// Of a key that nobody holds, `run_at` is when its last holder gave it back, or fell silent. A parked one's is
+    /// infinity.
+    private var abandoned: PostgresQuery {
+        let age = "\(configuration.retention.inSeconds) * interval '1 second'"
+        return delete(
+            """
+            NOT done AND saga LIKE '\(SagaDeclaration.oncePrefix)%' AND lease_until <= now() AND run_at <= now() - \(age)
+            """, oldestFirst: "run_at")
+    }
+
+    /// Deletes one batch of the keys that `condition` holds for.
+    private func delete(_ condition: String, oldestFirst order: String) -> PostgresQuery {
+        let keys = "\(configuration.schema).keys"
+        // The condition is asked for again at the deletion itself: the subselect's answer may be old by then.
+        return """
+            DELETE FROM \(unescaped: keys)
+            WHERE \(unescaped: condition) AND id = ANY(ARRAY(
+                SELECT id FROM \(unescaped: keys)
+                WHERE \(unescaped: condition)
+                ORDER BY \(unescaped: order) LIMIT \(configuration.batch)
+                FOR UPDATE SKIP LOCKED))
+            """
     }
 
     public func run() async throws {

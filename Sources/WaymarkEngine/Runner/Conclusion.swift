@@ -12,7 +12,7 @@ enum Conclusion: Sendable {
     case lost
     /// The key was there before us; nothing of ours was done.
     case exists
-    /// This process is accepting the key, or finding out about it, for another caller.
+    /// This process is busy with the key already: accepting it, or finding out about it, for another caller.
     case beingAccepted
     /// This process takes nothing new.
     case stopping

@@ -14,8 +14,9 @@ final class Hold: Sendable {
         var fence: Int?
         /// When the lease was last known to be ours, by this machine's clock, taken before the statement was sent.
         var confirmedAt = ContinuousClock.now
-        /// Until when the step at hand may take. A step that outlives it is not renewed: a hung call must not keep its key.
-        var stepDeadline = ContinuousClock.now
+        /// Until when the step at hand may take, of each line. Steps that all outlive it are not renewed: a hung call must
+        /// not keep its key.
+        var stepDeadlines: [String: ContinuousClock.Instant] = [:]
         var isLost = false
         var isCancelled = false
         var task: Task<Void, Never>?
@@ -69,8 +70,12 @@ final class Hold: Sendable {
         }
     }
 
-    func beginStep(timeout: Duration) {
-        state.withLock { $0.stepDeadline = .now + timeout }
+    func beginStep(timeout: Duration, line: String) {
+        state.withLock { $0.stepDeadlines[line] = .now + timeout }
+    }
+
+    func endLine(_ line: String) {
+        state.withLock { $0.stepDeadlines[line] = nil }
     }
 
     /// The lease is somebody else's, or about to be: what runs is cancelled, and commits nothing any more.
@@ -104,7 +109,8 @@ final class Hold: Sendable {
         state.withLock { state in
             guard let fence = state.fence, !state.isLost else { return .nothing }
             if now - state.confirmedAt >= lease { return .lose }
-            let renewable = now <= state.stepDeadline + lease / 3
+            let deadline = state.stepDeadlines.values.max() ?? state.confirmedAt
+            let renewable = now <= deadline + lease / 3
             return renewable && now - state.confirmedAt >= lease / 3 ? .renew(fence: fence) : .nothing
         }
     }

@@ -6,11 +6,13 @@ extension Runner {
     consuming func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
         let sentAt = ContinuousClock.now
         guard let work = machine.next else { preconditionFailure("a saga has at least one step") }
-        let step = saga.declaration.steps[work.step]
-        guard case .phase(let body) = step.body, case .atomicPhase(let isolation) = step.kind, let current else {
+        let step = plan[work.step]
+        guard case .phase(let body) = step.body, case .atomicPhase(let isolation) = step.kind, let current,
+            step.condition?(current) != false
+        else {
             return await acceptAlone(request, sentAt: sentAt)
         }
-        hold.beginStep(timeout: step.timeout)
+        hold.beginStep(timeout: step.timeout, line: line.name)
         do {
             let value = try await commitPhase(work, isolation, step.timeout, accepting: request) { transaction in
                 try await body(current, transaction)
@@ -28,7 +30,7 @@ extension Runner {
             return .unreachable(error)
         } catch {
             // Nothing is committed, or it is not known. Acceptance comes first; then the failure is the step's.
-            return await acceptAfter(verdict(on: error), of: work, request)
+            return await acceptAfter(verdict(on: error, of: work), of: work, request)
         }
     }
 
@@ -46,7 +48,7 @@ extension Runner {
         switch verdict {
         case .failed(let failure, let error):
             return await drive(fail(work, failure, error))
-        case .committed, .conflict, .uncertain, .lost, .unreachable, .interrupted:
+        case .committed, .conflict, .uncertain, .refused, .lost, .unreachable, .interrupted:
             return await afterUncertainAcceptance(of: work)
         }
     }

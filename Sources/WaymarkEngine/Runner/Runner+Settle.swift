@@ -6,8 +6,10 @@ import Waymark
 extension Runner {
     /// What became of a piece of work, beyond doubt.
     enum Settlement {
-        case committed(StepValue)
+        case committed(StepValue, JournalEntry.Mark?)
         case failed(StepFailure, String)
+        /// A foreign service's limits do not allow the call for so long.
+        case refused(Duration)
         case interrupted
         case lost
         case unreachable(PostgresError)
@@ -15,11 +17,16 @@ extension Runner {
 
     /// Performs work until it is known whether it is committed: reruns after conflicts and lost connections, in place.
     func settle(_ work: Work) async -> Settlement {
+        await settle(work) { await perform(work) }
+    }
+
+    func settle(_ work: Work, _ attempt: () async -> Verdict) async -> Settlement {
         var conflicts = 0
         var outages = 0
         while true {
-            switch await perform(work) {
-            case .committed(let value): return .committed(value)
+            switch await attempt() {
+            case .committed(let value, let mark): return .committed(value, mark)
+            case .refused(let delay): return .refused(delay)
             case .failed(let failure, let error): return .failed(failure, error)
             case .interrupted: return .interrupted
             case .lost: return .lost
@@ -32,7 +39,7 @@ extension Runner {
             case .uncertain(let error):
                 outages += 1
                 switch await whereabouts(of: work) {
-                case .committed(let value): return .committed(value)
+                case .committed(let value): return .committed(value, nil)
                 case .notCommitted:
                     logger.notice("step is rerun after a lost connection", metadata: ["point": .string(work.from)])
                     if outages > EngineLimits.outageReruns {
@@ -58,7 +65,7 @@ extension Runner {
     /// Asks the row. The fence and the recovery point written in the very transaction tell.
     func whereabouts(of work: Work) async -> Whereabouts {
         let location: Location?
-        switch await locate() {
+        switch await locate(step: journalName(work)) {
         case .failure(let error): return .unreachable(error)
         case .success(let found): location = found
         }
@@ -67,42 +74,43 @@ extension Runner {
         guard location.recoveryPoint == work.to else { return .lost }
         guard work.direction == .forward else { return .committed(.nothing) }
         // What was committed may be an earlier try's: the row's value counts, not the one in memory.
-        let step = saga.declaration.steps[work.step]
         guard let json = location.lastOutput else { return .lost }
         do {
-            let value = StepValue(value: try step.decodeOutput(json), json: location.answer?.body ?? json)
-            return .committed(value)
+            let stored = try plan[work.step].decodeOutput(json, saga.declaration.version)
+            return .committed(StepValue(value: stored, json: location.answer?.body ?? json))
         } catch {
             return .unreadable(Self.text(of: error))
         }
     }
 
     /// Reads where the row stands, waiting for a database that is away.
-    func locate() async -> Result<Location?, PostgresError> {
-        let query = engine.statements.locate(context.id)
+    func locate(step: String = "") async -> Result<Location?, PostgresError> {
+        let query = engine.statements.locate(context.id, line.id, step: step)
         return await engine.postgres.patiently { postgres in
             try await postgres.query(query).first.map(Location.init)
         }
     }
 
     /// Sorts an error that a step or its commit threw.
-    func verdict(on error: any Error) -> Verdict {
+    func verdict(on error: any Error, of work: Work) -> Verdict {
         switch error {
         case _ where Task.isCancelled && !(error is Rejection) && !error.isUnknownCommit:
             // Whatever the body made of the cancellation: it did not fail by itself.
             return .interrupted
         case let rejection as Rejection:
             return .failed(.rejected(rejection), "rejected with status \(rejection.status)")
-        case let transient as TransientError:
-            return .failed(.transient(retryAfter: transient.retryAfter), Self.text(of: transient))
         case let error as PostgresTransactionError:
             // A failing guard (1/0), a lost connection, an unknown outcome: the row tells. Anything else at COMMIT is
             // the transaction's own failure, such as a deferred constraint's.
-            return verdict(on: error.error, mayBeCommitted: true)
+            return verdict(on: error.error, of: work, mayBeCommitted: true)
         case let error as PostgresError:
-            return verdict(on: error, mayBeCommitted: false)
+            return verdict(on: error, of: work, mayBeCommitted: false)
         case let error as UnstorableOutput:
             return .failed(.hopeless(.unstorableOutput), Self.text(of: error))
+        case _ where work.direction == .forward && !plan[work.step].isRetryable(error):
+            return .failed(.unretryable, Self.text(of: error))
+        case let transient as TransientError:
+            return .failed(.transient(retryAfter: transient.retryAfter), Self.text(of: transient))
         case is StepTimeout:
             return .failed(.transient(retryAfter: nil), "the step timed out")
         default:
@@ -110,11 +118,12 @@ extension Runner {
         }
     }
 
-    private func verdict(on error: PostgresError, mayBeCommitted: Bool) -> Verdict {
+    private func verdict(on error: PostgresError, of work: Work, mayBeCommitted: Bool) -> Verdict {
         if error.isSerializationConflict { return .conflict(Self.text(of: error)) }
         let isGuard = mayBeCommitted && error.sqlState == .divisionByZero
         if isGuard || error.isUnavailable || error.code == .commitOutcomeUnknown { return .uncertain(error) }
-        return .failed(.transient(retryAfter: nil), Self.text(of: error))
+        let isRetryable = work.direction == .compensating || plan[work.step].isRetryable(error)
+        return .failed(isRetryable ? .transient(retryAfter: nil) : .unretryable, Self.text(of: error))
     }
 
     /// An error as the row keeps it, for operators. The server's detail is left out: it quotes row values.
@@ -124,7 +133,11 @@ extension Runner {
             let state = error.sqlState.map { " \($0)" } ?? ""
             text = "PostgresError \(error.code)\(state): \(error.message)"
         }
-        // A NUL cannot be stored, and no other control character belongs into a log or a table.
+        return plain(text)
+    }
+
+    /// A text as a table or a log can hold it: a NUL cannot be stored, and no other control character belongs there.
+    static func plain(_ text: String) -> String {
         let plain = text.prefix(Limits.errorLength).unicodeScalars.map {
             $0.properties.generalCategory == .control ? " " : $0
         }

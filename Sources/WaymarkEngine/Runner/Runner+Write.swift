@@ -16,13 +16,22 @@ extension Runner {
     ///
     /// A lost connection leaves open whether it was applied; then it is sent again, and if its guard finds no row,
     /// `landed` tells from the row whether the first sending was.
-    func write(_ update: PostgresQuery, landed: @escaping @Sendable (Location) -> Bool) async -> WriteResult {
-        let result = await engine.postgres.patiently { postgres in try await !postgres.query(update).isEmpty }
-        switch result {
+    func write(
+        _ update: PostgresQuery, step: String = "", landed: @escaping @Sendable (Location) -> Bool
+    ) async -> WriteResult {
+        await write(step: step, landed: landed) { postgres in try await !postgres.query(update).isEmpty }
+    }
+
+    /// The same for whatever `send` does in one transaction; it says whether the guard found the row.
+    func write(
+        step: String = "", landed: @escaping @Sendable (Location) -> Bool,
+        _ send: @escaping @Sendable (PostgresClient) async throws -> Bool
+    ) async -> WriteResult {
+        switch await engine.postgres.patiently(send) {
         case .success(true): return .done
         case .failure(let error): return .failed(error)
         case .success(false):
-            guard case .success(let location?) = await locate(), location.incarnation == context.incarnation,
+            guard case .success(let location?) = await locate(step: step), location.incarnation == context.incarnation,
                 location.fence == fence, landed(location)
             else { return .lost }
             return .done
@@ -30,11 +39,14 @@ extension Runner {
     }
 
     mutating func recordAttempt(waiting delay: Duration) async -> Progression {
-        let update = engine.statements.recordAttempt(
-            context.id, fence: fence, at: machine.state.recoveryPoint, attempt: machine.state.attempts + 1,
-            error: lastError ?? "")
+        let (point, attempt) = (machine.state.recoveryPoint, machine.state.attempts + 1)
+        let update =
+            line.isMain
+            ? engine.statements.recordAttempt(
+                context.id, fence: fence, at: point, attempt: attempt, error: lastError ?? "")
+            : move(BranchState(point: point, attempts: attempt))
         // The wait is part of the step at hand: the lease is renewed through it.
-        hold.beginStep(timeout: delay)
+        hold.beginStep(timeout: delay, line: line.name)
         switch await write(update, landed: { _ in false }) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
@@ -48,44 +60,99 @@ extension Runner {
 
     mutating func reject(_ rejection: Rejection, finishes: Bool) async -> Progression {
         let answer = StoredAnswer(status: rejection.status, body: rejection.body)
-        let point = machine.state.recoveryPoint
-        let error = lastError ?? ""
-        let update =
-            finishes
-            ? engine.statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error)
-            : engine.statements.reject(context.id, fence: fence, from: point, answer: answer, error: error)
+        let (statements, point, error) = (engine.statements, machine.state.recoveryPoint, lastError ?? "")
+        guard line.isMain else {
+            let state = BranchState(
+                point: point, attempts: machine.state.attempts,
+                rejected: .init(status: answer.status, body: answer.body))
+            return await endBranch(state, as: .rejected(rejection))
+        }
+        if !finishes, hasRunGroup, let end = await relearn() { return end }
+        var update = statements.reject(context.id, fence: fence, from: point, answer: answer, error: error)
+        if finishes {
+            update = statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error)
+            if parentEvent != nil { update = statements.waking(update) }
+        }
         switch await write(update, landed: { $0.direction == .compensating && $0.answer == answer }) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done:
             self.answer = answer
+            branches = [:]
             pointCommittedAt = .now
             return .next(machine.rejected(finishes: finishes))
         }
     }
 
-    func release(after delay: Duration, attempts: Int) async -> Progression {
+    /// Gives the key back; a branch only says that it has nothing to do.
+    /// - Parameters:
+    ///   - events: what ends the wait before.
+    ///   - cause: what the caller is told.
+    func release(
+        after delay: Duration, attempts: Int, events: [String] = [], cause: SagaProgress.Cause = .backoff
+    ) async -> Progression {
+        let point = machine.state.recoveryPoint
+        guard line.isMain else {
+            let state = BranchState(point: point, attempts: attempts + 1, event: events.first)
+            return await endBranch(
+                state, due: delay, as: .waiting(until: .now + delay, event: events.first, isIdle: isIdle))
+        }
         let update = engine.statements.release(
-            context.id, fence: fence, at: machine.state.recoveryPoint, after: delay, attempts: attempts,
-            error: lastError)
-        let progress = SagaProgress(cause: .waiting, recoveryPoint: machine.state.recoveryPoint, retryAfter: delay)
+            context.id, fence: fence, at: point, after: delay, attempts: attempts, events: events, error: lastError)
+        // What is waited for may come at any moment.
+        let retryAfter = cause == .waiting && !events.isEmpty ? min(delay, EngineLimits.runningRetryAfter) : delay
+        let progress = SagaProgress(cause: cause, recoveryPoint: point, retryAfter: retryAfter)
         return await giveUp(update, as: .progress(progress))
     }
 
     func park(_ reason: ParkedReason) async -> Progression {
+        let point = machine.state.recoveryPoint
+        guard line.isMain else {
+            let state = BranchState(point: point, attempts: machine.state.attempts, parked: reason.rawValue)
+            return await endBranch(state, as: .parked(reason, lastError))
+        }
         logger.error("key is parked", metadata: ["reason": .string(reason.rawValue)])
         engine.metrics.park()
         return await giveUp(
-            engine.statements.park(
-                context.id, fence: fence, at: machine.state.recoveryPoint, reason: reason, error: lastError),
+            engine.statements.park(context.id, fence: fence, at: point, reason: reason, error: lastError),
             as: .parked(reason))
     }
 
+    /// Whether the line only lets time pass, or waits for an event.
+    var isIdle: Bool {
+        let point = RecoveryPoint(machine.state.recoveryPoint)
+        guard point.stage != nil, let index = plan.index(named: point.step) else { return false }
+        switch plan[index].kind {
+        case .sleep, .wait: return true
+        default: return false
+        }
+    }
+
+    /// Records where a branch stands, without moving its point.
+    private func move(_ state: BranchState, due: Duration? = nil) -> PostgresQuery {
+        engine.statements.move(
+            context.id, fence: fence, line.id, from: machine.state.recoveryPoint, state, isProgress: false, due: due,
+            error: lastError)
+    }
+
+    private func endBranch(_ state: BranchState, due: Duration? = nil, as end: BranchEnd) async -> Progression {
+        let update = move(state, due: due)
+        let point = state.point
+        let runner = self
+        // As in `giveUp`.
+        let written = Task { await runner.write(update, landed: { $0.recoveryPoint == point }) }
+        switch await written.value {
+        case .done: return .end(.branch(end))
+        case .lost: return lost()
+        case .failed(let error): return unreachable(error)
+        }
+    }
+
     /// Sends the last write of a holder. In a task of its own, because that of a stopped runner is cancelled.
-    private func giveUp(_ update: PostgresQuery, as conclusion: Conclusion) async -> Progression {
+    func giveUp(_ update: PostgresQuery, as conclusion: Conclusion) async -> Progression {
         let runner = self
         switch await Task(operation: { await runner.write(update, landed: { _ in false }) }).value {
-        case .done: return .end(conclusion)
+        case .done: return .end(.concluded(conclusion))
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         }

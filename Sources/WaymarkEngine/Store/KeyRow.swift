@@ -5,33 +5,49 @@ import Waymark
 /// A key as a runner got it with its claim: the columns of `KeyStatements.claimedColumns`, in order.
 struct ClaimedRow: Sendable {
     let context: KeyContext
+    /// The version of the saga that accepted the request.
+    let version: Int
     let request: String
-    let state: RunState
+    let direction: Direction
+    let recoveryPoint: String
+    let attempts: Int
     let journal: String
+    let branches: String
+    let events: String
     let fence: Int
     /// The rejection that the compensations lead to.
     let pendingAnswer: StoredAnswer?
+    /// What this key's answer is called by the key that waits for it.
+    let parentEvent: String?
     /// How long ago, at the claim and by the database's clock, the recovery point was committed.
     let sincePoint: Duration
+    /// The database's clock at the claim, in seconds since 1970.
+    let claimedAt: Double
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
-            UUID, String, String, UUID, String, String, String, String, String, Int, Int, Int?, String?, Double
+            UUID, String, String, UUID, String, Int, String, String, String, String, String, String, Int, Int, Int?,
+            String?, String?, Double, Double
         )
         let (
-            id, scope, key, incarnation, saga, request, point, direction, journal, fence, attempts, status, body,
-            sincePoint
+            id, scope, key, incarnation, saga, version, request, point, direction, journal, branches, events, fence,
+            attempts, status, body, parentEvent, sincePoint, claimedAt
         ) = try row.decode(Columns.self)
         context = KeyContext(
             id: id, scope: try Scope(scope), key: try IdempotencyKey(key), saga: saga, incarnation: incarnation)
+        self.version = version
         self.request = request
-        state = RunState(
-            direction: direction == Direction.compensating.rawValue ? .compensating : .forward,
-            recoveryPoint: point, attempts: attempts)
+        self.direction = direction == Direction.compensating.rawValue ? .compensating : .forward
+        recoveryPoint = point
+        self.attempts = attempts
         self.journal = journal
+        self.branches = branches
+        self.events = events
         self.fence = fence
         pendingAnswer = StoredAnswer(status: status, body: body)
+        self.parentEvent = parentEvent
         self.sincePoint = .seconds(sincePoint)
+        self.claimedAt = claimedAt
     }
 }
 
@@ -73,19 +89,32 @@ struct ObservedRow: Sendable {
     let leased: Bool
     /// Until the lease lapses or the backoff ends; nil when parked or done.
     let secondsUntilDue: Double?
+    /// What going on with it needs: see `SagaDeclaration.accepted`.
+    let needs: [String]
+    /// Whether it only lets time pass, or waits for something: see `KeyStatements.isWaiting`.
+    let isWaiting: Bool
+    /// Since its recovery point was committed.
+    let secondsSincePoint: Double
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
-            UUID, String, String, String, Data, String, Int, Bool, Int?, String?, String?, Bool, Double?
+            UUID, String, String, String, Data, String, Int, Bool, Int?, String?, String?, Bool, Double?, [String],
+            Bool, Double
         )
         let status: Int?
         let body: String?
         (
             incarnation, scope, key, saga, fingerprint, recoveryPoint, fence, done, status, body, parkedReason, leased,
-            secondsUntilDue
+            secondsUntilDue, needs, isWaiting, secondsSincePoint
         ) = try row.decode(Columns.self)
         answer = StoredAnswer(status: status, body: body)
     }
+
+    /// Whether something that it waits for may come before it is due.
+    var isExpecting: Bool { isWaiting && RecoveryPoint(recoveryPoint).stage != .asleep }
+
+    /// When to ask again for something that may come at any moment: after as long again as it has waited.
+    var patience: Duration { max(.seconds(secondsSincePoint), EngineLimits.runningRetryAfter) }
 }
 
 /// Where a key's row stands, for a holder that does not know whether its write was committed.

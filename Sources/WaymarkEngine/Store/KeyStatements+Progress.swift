@@ -4,35 +4,92 @@ import Waymark
 
 /// What the holder of a key writes. Every statement is guarded by its fence and by the recovery point it is about.
 extension KeyStatements {
-    /// Moves the recovery point, with what the step returned. Gives no row when the lease was lost or the point has
+    /// Moves a line's recovery point, with what the step returned. Gives no row when the lease was lost or the point has
     /// moved.
-    func advance(_ id: UUID, fence: Int, _ work: Work, entry: JournalEntry) -> PostgresQuery {
-        """
-        UPDATE \(unescaped: keys)
-        SET recovery_point = \(work.to), attempts = 1, progressed_at = now(), last_error = NULL,
-            journal = journal || jsonb_build_array(jsonb_build_object('step', \(entry.step)::text,
-                'output', \(PostgresJSONText(entry.output))::jsonb, 'at', now(),
-                'attempt', \(entry.attempt)::int, 'by', \(holder)::text))
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(work.from) AND NOT done
-        RETURNING 1
-        """
+    func advance(_ id: UUID, fence: Int, _ line: LineID, from: String, to: String, entry: JournalEntry)
+        -> PostgresQuery
+    {
+        if case .branch = line {
+            return move(id, fence: fence, line, from: from, BranchState(point: to), isProgress: true, entry: entry)
+        }
+        return """
+            UPDATE \(unescaped: keys)
+            SET recovery_point = \(to), attempts = 1, deaths = 0, progressed_at = now(), last_error = NULL,
+                branches = '{}', steps_version = greatest(steps_version, \(entry.version)),
+                journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now()))
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            RETURNING 1
+            """
     }
 
     /// The same for the last step: the answer commits with it. Without `answer`, the pending one becomes final.
-    func finish(_ id: UUID, fence: Int, _ work: Work, entry: JournalEntry, answer: StoredAnswer?) -> PostgresQuery {
+    func finish(_ id: UUID, fence: Int, from: String, entry: JournalEntry, answer: StoredAnswer?) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET recovery_point = \(work.to), attempts = 1, progressed_at = now(), last_error = NULL,
-            journal = journal || jsonb_build_array(jsonb_build_object('step', \(entry.step)::text,
-                'output', \(PostgresJSONText(entry.output))::jsonb, 'at', now(),
-                'attempt', \(entry.attempt)::int, 'by', \(holder)::text)),
+        SET recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = NULL,
+            branches = '{}',
+            journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now())),
             response_status = coalesce(\(answer?.status)::smallint, response_status),
             response_body = coalesce(\(answer?.body)::text, response_body),
             done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
             lease_until = now(), locked_by = NULL
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(work.from) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
         RETURNING 1
         """
+    }
+
+    /// Commits that a step is about to be performed.
+    /// - Parameters:
+    ///   - entry: what is to be remembered of its beginning.
+    ///   - branches: the lines of a group, by their names.
+    func begin(
+        _ id: UUID, fence: Int, _ line: LineID, from: String, to: String, attempts: Int, entry: JournalEntry? = nil,
+        branches: [String] = []
+    ) -> PostgresQuery {
+        if case .branch = line {
+            let state = BranchState(point: to, attempts: attempts)
+            return move(id, fence: fence, line, from: from, state, isProgress: true)
+        }
+        let states = branches.map { "\"\($0)\":\(BranchState(point: SagaDeclaration.started).json)" }
+        let version = entry?.version ?? 1
+        let entry = (
+            json: entry?.json(by: holder) ?? "[]", at: entry == nil ? "'[]'" : "jsonb_build_object('at', now())"
+        )
+        return """
+            UPDATE \(unescaped: keys)
+            SET recovery_point = \(to), attempts = \(attempts), progressed_at = now(),
+                steps_version = greatest(steps_version, \(version)),
+                journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
+                branches = \("{\(states.joined(separator: ","))}")::jsonb
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            RETURNING 1
+            """
+    }
+
+    /// Commits that nothing is to be done until `end`, and gives the lease back. Waking counts no attempt. An event that is
+    /// there already ends the rest at once.
+    func rest(
+        _ id: UUID, fence: Int, from: String, to: String, until end: Wake, event: String? = nil
+    ) -> PostgresQuery {
+        switch end {
+        case .after(let delay):
+            """
+            UPDATE \(unescaped: keys)
+            SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
+                locked_by = NULL, run_at = now() + CASE WHEN events ? coalesce(\(event)::text, '') THEN 0 ELSE 1 END
+                    * \(delay.inSeconds) * interval '1 second'
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            RETURNING 1
+            """
+        case .at(let date):
+            """
+            UPDATE \(unescaped: keys)
+            SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
+                locked_by = NULL, run_at = \(date)
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            RETURNING 1
+            """
+        }
     }
 
     /// Makes a guarded update fail, and with it its transaction, when it found no row: `1/0` instead of a round trip.
@@ -45,7 +102,7 @@ extension KeyStatements {
     func reject(_ id: UUID, fence: Int, from point: String, answer: StoredAnswer, error: String) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET direction = 'compensating', response_status = \(answer.status)::smallint, response_body = \(answer.body),
+        SET direction = 'compensating', branches = '{}', response_status = \(answer.status)::smallint, response_body = \(answer.body),
             attempts = 1, progressed_at = now(), last_error = \(error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
@@ -59,7 +116,7 @@ extension KeyStatements {
         """
         UPDATE \(unescaped: keys)
         SET direction = 'compensating', response_status = \(answer.status)::smallint, response_body = \(answer.body),
-            recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = \(error),
+            branches = '{}', recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = \(error),
             done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
             lease_until = now(), locked_by = NULL
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
@@ -76,17 +133,27 @@ extension KeyStatements {
         """
     }
 
-    /// Gives the lease back, due again after `delay`. The next claim counts a new attempt, so a stop that made none
-    /// passes one less as `attempts`.
-    func release(_ id: UUID, fence: Int, at point: String, after delay: Duration, attempts: Int, error: String?)
-        -> PostgresQuery
-    {
+    /// Gives the lease back, due again after `delay`, or at once when one of `events` has arrived. The next claim counts a
+    /// new attempt, so a stop that made none passes one less as `attempts`.
+    func release(
+        _ id: UUID, fence: Int, at point: String, after delay: Duration, attempts: Int, events: [String] = [],
+        error: String?
+    ) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET lease_until = now(), run_at = now() + \(delay.inSeconds) * interval '1 second', locked_by = NULL,
+        SET lease_until = now(), locked_by = NULL,
+            run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(delay.inSeconds) * interval '1 second',
             attempts = \(attempts), last_error = coalesce(\(error)::text, last_error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
+        """
+    }
+
+    /// Ends the delay of a key that nobody holds.
+    func endDelay(_ id: UUID) -> PostgresQuery {
+        """
+        UPDATE \(unescaped: keys) SET run_at = now()
+        WHERE id = \(id) AND NOT done AND parked_reason IS NULL AND lease_until <= now() AND run_at > now()
         """
     }
 
@@ -109,11 +176,4 @@ extension KeyStatements {
             now() + \(job.delay.inSeconds) * interval '1 second')
         """
     }
-}
-
-/// What a finished step leaves in the journal.
-struct JournalEntry: Sendable {
-    let step: String
-    let output: String
-    let attempt: Int
 }

@@ -24,9 +24,10 @@ struct KeyStatements: Sendable {
 
     /// What a new holder needs to go on: see `ClaimedRow`.
     static let claimedColumns = """
-        k.id, k.scope, k.key, k.incarnation, k.saga, k.request::text, k.recovery_point, k.direction, \
-        k.journal::text, k.fence, k.attempts, k.response_status, k.response_body, \
-        extract(epoch FROM k.locked_at - k.progressed_at)::float8
+        k.id, k.scope, k.key, k.incarnation, k.saga, k.saga_version, k.request::text, k.recovery_point, k.direction, \
+        k.journal::text, k.branches::text, k.events::text, k.fence, k.attempts, k.response_status, k.response_body, \
+        k.parent_event, extract(epoch FROM k.locked_at - k.progressed_at)::float8, \
+        extract(epoch FROM k.locked_at)::float8
         """
 
     /// Inserts a new key, held by us. Gives a row when it is ours; none when the key exists (after waiting for whoever
@@ -34,11 +35,11 @@ struct KeyStatements: Sendable {
     func accept(_ request: AcceptedRequest) -> PostgresQuery {
         """
         INSERT INTO \(unescaped: keys) (id, scope, key, incarnation, saga, saga_version, request, fingerprint,
-            fingerprint_version, recovery_point, locked_by, locked_at, lease_until, run_at)
+            fingerprint_version, recovery_point, fence, locked_by, locked_at, lease_until, run_at)
         VALUES (\(request.context.id), \(request.context.scope.description), \(request.context.key.description),
             \(request.context.incarnation), \(request.context.saga), \(request.sagaVersion),
             \(PostgresJSONText(request.json)), \(request.fingerprint.bytes), \(Fingerprint.version),
-            \(SagaDeclaration.started), \(holder), now(),
+            \(SagaDeclaration.started), \(request.context.firstFence), \(holder), now(),
             now() + \(leaseSeconds) * interval '1 second', now() + \(leaseSeconds) * interval '1 second')
         ON CONFLICT (id) DO NOTHING
         RETURNING 1
@@ -60,51 +61,91 @@ struct KeyStatements: Sendable {
         SELECT incarnation, scope, key, saga, fingerprint, recovery_point, fence, done,
             response_status, response_body, parked_reason, lease_until > now(),
             CASE WHEN NOT done AND parked_reason IS NULL
-                THEN extract(epoch FROM greatest(run_at, lease_until) - now())::float8 END
-        FROM \(unescaped: keys) WHERE id = \(id)
+                THEN extract(epoch FROM greatest(run_at, lease_until) - now())::float8 END,
+            ARRAY(\(unescaped: Self.needs)), \(unescaped: Self.isWaiting),
+            extract(epoch FROM now() - progressed_at)::float8
+        FROM \(unescaped: keys) AS k WHERE id = \(id)
         """
     }
 
-    /// Reads where a key stands: see `Location`.
-    func locate(_ id: UUID) -> PostgresQuery {
+    /// Whether a key that nobody holds lets time pass or waits for something, and is in no backoff: waking counts no
+    /// attempt. Of a group under way, whether all its branches do.
+    static let isWaiting = """
+        CASE WHEN branches = '{}' THEN attempts = 0 AND recovery_point ~ ':(asleep|waiting)$'
+            ELSE NOT jsonb_path_exists(branches, '$.* ? (@.point != "finished"
+                && !(@.attempts == 1 && @.point like_regex ":(asleep|waiting)$"))') END
         """
-        SELECT incarnation, fence, recovery_point, direction, response_status, response_body,
-            (journal -> -1 -> 'output')::text
-        FROM \(unescaped: keys) WHERE id = \(id)
-        """
+
+    /// Reads where a line of a key stands: see `Location`.
+    /// - Parameter step: the journal's name of the step whose output is asked for.
+    func locate(_ id: UUID, _ line: LineID, step: String) -> PostgresQuery {
+        guard case .branch(let branch, group: _) = line else {
+            return """
+                SELECT incarnation, fence, recovery_point, direction, response_status, response_body,
+                    (journal -> -1 -> 'output')::text
+                FROM \(unescaped: keys) WHERE id = \(id)
+                """
+        }
+        return """
+            SELECT incarnation, fence, coalesce(branches #>> ARRAY[\(branch)::text, 'point'], recovery_point), direction,
+                response_status, response_body,
+                jsonb_path_query_first(
+                    journal, '$[*] ? (@.step == $step).output', jsonb_build_object('step', \(step)::text))::text
+            FROM \(unescaped: keys) WHERE id = \(id)
+            """
     }
 
-    /// Takes over a key that was seen with `fence`, if nobody else did and its time has come.
+    /// Reads what has been recorded so far.
+    func reread(_ id: UUID, fence: Int) -> PostgresQuery {
+        "SELECT journal::text FROM \(unescaped: keys) WHERE id = \(id) AND fence = \(fence)"
+    }
+
+    /// Takes over a key that was seen with `fence`, if nobody else did and its time has come. Should we die too, the next
+    /// one waits the longer beyond the lease the more holders died with it before.
     func claim(_ id: UUID, fence: Int) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys) AS k
         SET fence = fence + 1, attempts = attempts + 1, locked_by = \(holder), locked_at = now(),
+            deaths = CASE WHEN locked_by IS NULL THEN 0 ELSE deaths + 1 END,
             lease_until = now() + \(leaseSeconds) * interval '1 second',
-            run_at = now() + \(leaseSeconds) * interval '1 second'
+            run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
         WHERE id = \(id) AND fence = \(fence) AND NOT done AND parked_reason IS NULL
             AND lease_until <= now() AND run_at <= now()
         RETURNING \(unescaped: Self.claimedColumns)
         """
     }
 
-    /// Takes over up to `limit` keys whose time has come, oldest first, of the recovery points we know.
+    /// Takes over up to `limit` keys whose time has come, oldest first, of those that need nothing but what we accept.
     ///
     /// MATERIALIZED: a subselect that the planner may run again would lock more rows than `limit`.
-    func claimDue(limit: Int, knownPoints: [String]) -> PostgresQuery {
+    func claimDue(limit: Int, accepted: Set<String>) -> PostgresQuery {
         """
         WITH due AS MATERIALIZED (
-            SELECT id FROM \(unescaped: keys)
+            SELECT id FROM \(unescaped: keys) AS k
             WHERE NOT done AND run_at <= now() AND lease_until <= now() AND parked_reason IS NULL
-                AND saga || '/' || recovery_point = ANY(\(knownPoints))
+                AND NOT EXISTS (
+                    SELECT FROM (\(unescaped: Self.needs)) AS n (need)
+                    WHERE saga || '/' || need <> ALL(\(accepted.sorted())))
             ORDER BY run_at LIMIT \(limit)
             FOR UPDATE SKIP LOCKED
         )
         UPDATE \(unescaped: keys) AS k
         SET fence = k.fence + 1, attempts = k.attempts + 1, locked_by = \(holder), locked_at = now(),
+            deaths = CASE WHEN k.locked_by IS NULL THEN 0 ELSE k.deaths + 1 END,
             lease_until = now() + \(leaseSeconds) * interval '1 second',
-            run_at = now() + \(leaseSeconds) * interval '1 second'
+            run_at = now() + (\(leaseSeconds) + power(2, least(k.deaths, 7)) - 1) * interval '1 second'
         FROM due WHERE k.id = due.id
         RETURNING \(unescaped: Self.claimedColumns)
+        """
+    }
+
+    /// The sagas of which several keys have killed one holder after the other, and are about to be claimed again.
+    var dyingSagas: PostgresQuery {
+        """
+        SELECT saga FROM \(unescaped: keys)
+        WHERE NOT done AND run_at <= now() + \(leaseSeconds) * interval '1 second'
+            AND deaths >= \(EngineLimits.deathsToQuarantine) AND parked_reason IS NULL
+        GROUP BY saga HAVING count(*) >= \(EngineLimits.keysToQuarantine)
         """
     }
 
@@ -113,11 +154,19 @@ struct KeyStatements: Sendable {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now() + \(leaseSeconds) * interval '1 second',
-            run_at = now() + \(leaseSeconds) * interval '1 second'
+            run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
         WHERE id = \(id) AND fence = \(fence) AND NOT done AND locked_by = \(holder) AND parked_reason IS NULL
         RETURNING 1
         """
     }
+}
+
+/// Which recovery point of a key a statement is about.
+enum LineID: Sendable, Hashable {
+    /// The key's own.
+    case main
+    /// That of a branch of the group which the key's own recovery point is in.
+    case branch(String, group: String)
 }
 
 /// A request on its way into the table.

@@ -1,7 +1,8 @@
 import PostgresPQ
 
 extension PostgresClient {
-    /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`.
+    /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`. After
+    /// a conflict (40001, 40P01) it is run again too: nothing of it happened.
     func patiently<Value: Sendable>(
         _ body: (PostgresClient) async throws -> Value
     ) async -> Result<Value, PostgresError> {
@@ -9,7 +10,7 @@ extension PostgresClient {
         while true {
             do {
                 return .success(try await body(self))
-            } catch let error as PostgresError where error.isUnavailable && .now < deadline {
+            } catch let error as PostgresError where error.mayPass && .now < deadline {
                 if (try? await Task.sleep(for: EngineLimits.outagePause)) == nil { return .failure(error) }
             } catch let error as PostgresError {
                 return .failure(error)
@@ -21,4 +22,9 @@ extension PostgresClient {
             }
         }
     }
+}
+
+extension PostgresError {
+    /// The same statement may succeed a little later, and nobody but the database is to blame.
+    var mayPass: Bool { isUnavailable || isSerializationConflict }
 }

@@ -10,19 +10,21 @@ public import WaymarkEngine
 /// let router = Router()
 /// door.addHealth(to: router)                                   // GET /health
 /// door.addSagas(to: router, Transfer.self, Invite.self)        // POST /sagas/{name}
+/// door.addEvents(to: router, Transfer.self)                    // POST /sagas/{name}/events/{event}
 /// router.post("rides", saga: BookRide.self, through: door)     // an application's own route
 /// ```
 ///
 /// | answer | when |
 /// | --- | --- |
 /// | the route's success status, or the rejection's | the one answer; `Idempotent-Replayed: true` when given before |
+/// | 202 with Retry-After (60 s at most) | accepted, and asleep or waiting for something: `{"status":"waiting","recovery_point":…}` |
 /// | 400 | no key or a malformed one; a body that is not what the saga takes |
 /// | 401 | no caller |
 /// | 404, 413, 415 | no such saga; a body over 1 MiB; neither JSON nor a form |
 /// | 409 with Retry-After | the first request with this key is still being worked on |
 /// | 422 | the key belongs to another request |
 /// | 500 | parked: a person has to look |
-/// | 503 with Retry-After | accepted and not finished: the work goes on; or the database is away |
+/// | 503 with Retry-After | accepted, and an attempt failed: the work goes on; or the database is away |
 public struct FrontDoor<Caller: Principal>: Sendable {
     /// Bytes of a request's body: four times what a saga's request may be, for forms and spaces.
     public static var bodyLimit: Int { 1024 * 1024 }
@@ -44,14 +46,12 @@ public struct FrontDoor<Caller: Principal>: Sendable {
         var names: Set<String> = []
         for saga in repeat each sagas { names.insert(saga.name) }
         router.post("sagas/:name") { [names] request, context in
-            await answering(success: .ok, context.logger) {
+            await answering(context.logger) {
                 let name = try context.parameters.require("name")
                 return try await submit(request) { payload, _ in
-                    guard names.contains(name) else {
-                        throw WaymarkError(.unknownName, "no saga is named '\(name)' here", field: "saga")
-                    }
+                    guard names.contains(name) else { throw Self.unknownSaga(name) }
                     return try orchestrator.prepare(saga: name, try payload.json())
-                }
+                }.response(success: .ok)
             }
         }
     }
@@ -65,24 +65,38 @@ public struct FrontDoor<Caller: Principal>: Sendable {
         }
     }
 
+    static func unknownSaga(_ name: String) -> WaymarkError {
+        WaymarkError(.unknownName, "no saga is named '\(name)' here", field: "saga")
+    }
+
     /// Reads and checks everything a request must have, before anything is written; then has it run.
     func submit(
         _ request: Request, _ prepare: (RequestPayload, Caller) throws -> PreparedRequest
     ) async throws -> Submission {
-        guard let caller = try await authenticate(request) else {
-            throw Problem(.unauthorized, "The request does not say on whose behalf it is.")
-        }
-        let key = try IdempotencyKey(header: request.headers)
-        let payload = try await RequestPayload(request, limit: Self.bodyLimit)
+        let (caller, key, payload) = try await read(request)
         return try await orchestrator.submit(try prepare(payload, caller), key: key, scope: caller.scope)
     }
 
-    /// Turns what came of a request, also an error, into its response.
-    func answering(
-        success: HTTPResponse.Status, _ logger: Logger, _ body: () async throws -> Submission
-    ) async -> Response {
+    /// Who is asking, the key, and the body.
+    /// - Throws: `Problem` or `WaymarkError` for what a request lacks, whatever it is for.
+    func read(_ request: Request) async throws -> (Caller, IdempotencyKey, RequestPayload) {
+        let caller = try await caller(of: request)
+        let key = try IdempotencyKey(header: request.headers)
+        return (caller, key, try await RequestPayload(request, limit: Self.bodyLimit))
+    }
+
+    /// - Throws: `Problem` where there is no caller.
+    func caller(of request: Request) async throws -> Caller {
+        guard let caller = try await authenticate(request) else {
+            throw Problem(.unauthorized, "The request does not say on whose behalf it is.")
+        }
+        return caller
+    }
+
+    /// Turns an error into its response.
+    func answering(_ logger: Logger, _ body: () async throws -> Response) async -> Response {
         do {
-            return try await body().response(success: success)
+            return try await body()
         } catch let rejection as Rejection {
             return .problem(HTTPResponse.Status(code: rejection.status), rejection.body)
         } catch {
@@ -110,11 +124,11 @@ extension RouterMethods {
         _ makeRequest: @escaping @Sendable (Fields, Caller) throws -> S.Request
     ) -> Self {
         post(path) { request, context in
-            await door.answering(success: status, context.logger) {
+            await door.answering(context.logger) {
                 try await door.submit(request) { payload, caller in
                     let fields = try payload.decode(Fields.self)
                     return try door.orchestrator.prepare(saga, try makeRequest(fields, caller))
-                }
+                }.response(success: status)
             }
         }
     }

@@ -28,6 +28,7 @@ extension Submission {
                 .inProgress, "The first request with this key is still being worked on.",
                 retryAfter: progress.retryAfter
             ).response
+        case .inProgress(let progress) where progress.cause == .waiting: return .waiting(progress)
         case .inProgress(let progress):
             return Problem(
                 .unfinished, "The request is accepted and goes on by itself; ask again with the same key.",
@@ -52,6 +53,23 @@ extension HTTPField.Name {
 }
 
 extension Response {
+    /// 202: all is well, and nothing happens for now.
+    fileprivate static func waiting(_ progress: SagaProgress) -> Response {
+        let document = ["status": progress.cause.rawValue, "recovery_point": progress.recoveryPoint]
+        // Strings always encode.
+        var response = Response.json(.accepted, (try? JSONCoding.encode(document)) ?? "{}")
+        response.setRetryAfter(min(progress.retryAfter, longestRetryAfter))
+        return response
+    }
+
+    /// Of a wait that may be days: whoever asks now and then hears soon enough that it is over.
+    private static let longestRetryAfter: Duration = .seconds(60)
+
+    /// Whole seconds, never zero: a client must not spin.
+    mutating func setRetryAfter(_ delay: Duration) {
+        headers[.retryAfter] = String(max(1, Int(delay.inSeconds.rounded(.up))))
+    }
+
     static func json(_ status: HTTPResponse.Status, _ body: String) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],

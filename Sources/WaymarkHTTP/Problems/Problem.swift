@@ -16,6 +16,9 @@ struct Problem: Error, Sendable {
         static let unauthorized = Kind(status: .unauthorized, word: "unauthorized", title: "Unauthorized")
         static let notFound = Kind(status: .notFound, word: "not-found", title: "Not found")
         static let inProgress = Kind(status: .conflict, word: "in-progress", title: "Request in progress")
+        static let eventConflict = Kind(
+            status: .conflict, word: "event-conflict", title: "Event delivered with another payload")
+        static let eventTooLate = Kind(status: .conflict, word: "event-too-late", title: "Event no longer waited for")
         static let tooLarge = Kind(status: .contentTooLarge, word: "too-large", title: "Request too large")
         static let unsupportedType = Kind(
             status: .unsupportedMediaType, word: "unsupported-media-type", title: "Unsupported media type")
@@ -61,8 +64,7 @@ struct Problem: Error, Sendable {
         // Strings and an integer always encode.
         var response = Response.problem(kind.status, (try? JSONCoding.encode(document)) ?? "{}")
         if kind.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
-        // Whole seconds, never zero: a client must not spin.
-        if let retryAfter { response.headers[.retryAfter] = String(max(1, Int(retryAfter.inSeconds.rounded(.up)))) }
+        if let retryAfter { response.setRetryAfter(retryAfter) }
         return response
     }
 }

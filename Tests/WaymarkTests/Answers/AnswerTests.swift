@@ -58,7 +58,9 @@ import Testing
     @Test func parkedReasonsKeepTheirNames() {
         #expect(
             ParkedReason.allCases.map(\.rawValue)
-                == ["attempts_exhausted", "horizon_passed", "unreadable_state", "unstorable_output"]
+                == [
+                    "attempts_exhausted", "horizon_passed", "unreadable_state", "outcome_unknown", "unstorable_output",
+                ]
         )
     }
 

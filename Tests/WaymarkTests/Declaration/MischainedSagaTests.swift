@@ -3,8 +3,9 @@ import Testing
 /// What the compiler says of sagas, asked of the compiler itself.
 @Suite struct MischainedSagaTests {
     /// The control: without it, a compiler that finds no module at all would pass for one that refuses a saga.
-    @Test func aWellChainedSagaCompiles() throws {
-        let result = try Compiler().typeCheck(fixture: "WellChained")
+    @Test(arguments: ["WellChained", "WellBranched"])
+    func aWellChainedSagaCompiles(fixture: String) throws {
+        let result = try Compiler().typeCheck(fixture: fixture)
         #expect(result.succeeded, "\(result.diagnostics)")
         #expect(result.diagnostics.isEmpty)
     }
@@ -13,6 +14,25 @@ import Testing
         let result = try Compiler().typeCheck(fixture: "Mischained")
         #expect(!result.succeeded)
         let expected = "requires the types 'Ride' and 'PaidRide' be equivalent"
+        #expect(result.diagnostics.contains(expected), "\(result.diagnostics)")
+    }
+
+    @Test func aSagaMischainedAcrossASleepDoesNotCompile() throws {
+        let result = try Compiler().typeCheck(fixture: "MischainedAfterSleep")
+        #expect(!result.succeeded)
+        #expect(result.diagnostics.contains("(aka 'Ride') and 'PaidRide' be equivalent"), "\(result.diagnostics)")
+    }
+
+    @Test(
+        "Ways and branches that do not fit are named by their types",
+        arguments: [
+            ("Mischosen", "requires the types 'Order' and 'Label' be equivalent"),
+            ("Misbranched", "requires the types 'Order' and 'Label' be equivalent"),
+            ("Misjoined", "'Branches<Order, Label, Pickup>' to return type 'Branches<Order, Pickup, Label>'"),
+        ])
+    func aMisbranchedSagaDoesNotCompile(fixture: String, expected: String) throws {
+        let result = try Compiler().typeCheck(fixture: fixture)
+        #expect(!result.succeeded)
         #expect(result.diagnostics.contains(expected), "\(result.diagnostics)")
     }
 

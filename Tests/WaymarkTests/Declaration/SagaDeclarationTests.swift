@@ -1,6 +1,7 @@
 import PostgresPQ
 import Testing
-import Waymark
+
+@testable import Waymark
 
 /// What a declaration says of a saga, without anything being run.
 @Suite struct SagaDeclarationTests {
@@ -45,9 +46,12 @@ import Waymark
         )
         for point in declaration.recoveryPoints.dropLast() {
             let direction: Direction = point.hasSuffix(":undone") ? .compensating : .forward
+            let behind = declaration.plan.index(named: RecoveryPoint(point).step) ?? 0
             let machine = RunMachine(
                 declaration: declaration,
-                state: RunState(direction: direction, recoveryPoint: point, attempts: 1)
+                state: RunState(
+                    direction: direction, recoveryPoint: point, attempts: 1,
+                    done: (0..<behind).map { FinishedStep(step: $0) })
             )
             #expect(machine.next?.from == point)
         }

@@ -3,7 +3,7 @@ import Waymark
 
 /// Every problem a declaration can have, word for word: it is all that an author gets to see.
 @Suite struct SagaValidationTests {
-    private func problems(_ steps: [any ConfigurableStep<Int, Int>]) throws -> [String] {
+    private func problems(_ steps: [any Step<Int, Int>]) throws -> [String] {
         try problems(Assembled(steps))
     }
 
@@ -86,7 +86,7 @@ import Waymark
     }
 
     @Test func delays() throws {
-        let steps: [any ConfigurableStep<Int, Int>] = [
+        let steps: [any Step<Int, Int>] = [
             phase("a").retry(.exponential(base: .seconds(2), cap: .seconds(1))),
             phase("b").retry(.fixed(attempts: 2, every: .seconds(-1))),
         ]
@@ -99,12 +99,12 @@ import Waymark
     }
 
     @Test func horizons() throws {
-        let keyed = Idempotence.keyed(horizon: .seconds(20))
         let expected = "its horizon of 20.0 seconds is not longer than its timeout of 20.0 seconds"
         #expect(
             try problems([
-                call("a", keyed).timeout(.seconds(20)),
-                call("b", keyed).timeout(.seconds(19)).undoneCall(keyed, timeout: .seconds(20)),
+                call("a", .keyed(horizon: .seconds(20))).timeout(.seconds(20)),
+                call("b", .keyed(horizon: .seconds(20))).timeout(.seconds(19))
+                    .undoneCall(.keyed(horizon: .seconds(20)), timeout: .seconds(20)),
                 phase("c"),
             ]) == ["step 'a': \(expected)", "compensation of step 'b': \(expected)"]
         )

@@ -15,6 +15,7 @@ struct WellChained: Saga {
             .retry(.exponential(attempts: 5))
             .timeout(.seconds(20))
             .compensate(refund)
+        Sleep("cooled_off", for: .hours(1))
         AtomicPhase("receipt_staged", stageReceipt)
     }
 

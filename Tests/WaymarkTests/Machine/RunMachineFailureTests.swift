@@ -11,6 +11,7 @@ import Testing
     /// Three attempts a step, with a ceiling of `ceiling` for each delay.
     private func machine(_ direction: Direction, attempts: Int, ceiling: Duration) throws -> RunMachine {
         let retry = RetryPolicy.fixed(attempts: 3, every: ceiling)
+        let done = [FinishedStep(step: 0)] + (direction == .forward ? [] : [FinishedStep(step: 1)])
         let declaration = try SagaDeclaration(
             Assembled([
                 phase("a").retry(retry).undonePhase(retry: retry), call("b").retry(retry).undoneCall(retry: retry),
@@ -22,7 +23,8 @@ import Testing
             state: RunState(
                 direction: direction,
                 recoveryPoint: direction == .forward ? "a" : "b",
-                attempts: attempts
+                attempts: attempts,
+                done: done
             )
         )
     }
@@ -34,8 +36,8 @@ import Testing
         ceiling: Duration = .seconds(2)
     ) throws -> RunMachine.Action {
         var longest = LargestNumber()
-        return try machine(direction, attempts: attempts, ceiling: ceiling)
-            .failed(direction == .forward ? forward : undo, failure, using: &longest)
+        var machine = try machine(direction, attempts: attempts, ceiling: ceiling)
+        return machine.failed(direction == .forward ? forward : undo, failure, using: &longest)
     }
 
     @Test(arguments: [Direction.forward, .compensating])
@@ -47,13 +49,14 @@ import Testing
     @Test(arguments: [Direction.forward, .compensating])
     func longDelaysAreLeftToTheCompletionist(direction: Direction) throws {
         let ceiling = RunMachine.longestWaitHolding + .milliseconds(500)
-        #expect(try action(.transient(retryAfter: nil), direction, ceiling: ceiling) == .release(after: ceiling))
+        let released = RunMachine.Action.release(after: ceiling, counted: true)
+        #expect(try action(.transient(retryAfter: nil), direction, ceiling: ceiling) == released)
     }
 
     @Test func retryAfterDecidesBetweenWaitingAndReleasing() throws {
         let (short, long) = (Duration.milliseconds(1_999), Duration.milliseconds(2_001))
         #expect(try action(.transient(retryAfter: short), ceiling: .zero) == .retry(after: short))
-        #expect(try action(.transient(retryAfter: long), ceiling: .zero) == .release(after: long))
+        #expect(try action(.transient(retryAfter: long), ceiling: .zero) == .release(after: long, counted: true))
     }
 
     @Test(arguments: [Direction.forward, .compensating])
@@ -93,7 +96,7 @@ import Testing
             Assembled([phase("a").retry(.none).undonePhase(retry: .fixed(attempts: 2, every: .zero)), phase("b")])
         )
         var random = LargestNumber()
-        let once = RunMachine(declaration: declaration, state: RunState(recoveryPoint: "started", attempts: 1))
+        var once = RunMachine(declaration: declaration, state: RunState(recoveryPoint: "started", attempts: 1))
         #expect(
             once.failed(
                 Work(step: 0, direction: .forward, from: "started", to: "a"),
@@ -103,9 +106,9 @@ import Testing
                 == .park(.attemptsExhausted)
         )
         let undo = Work(step: 0, direction: .compensating, from: "a", to: "finished")
-        let twice = RunMachine(
+        var twice = RunMachine(
             declaration: declaration,
-            state: RunState(direction: .compensating, recoveryPoint: "a", attempts: 1)
+            state: RunState(direction: .compensating, recoveryPoint: "a", attempts: 1, done: [FinishedStep(step: 0)])
         )
         #expect(twice.failed(undo, .transient(retryAfter: nil), using: &random) == .retry(after: .zero))
     }

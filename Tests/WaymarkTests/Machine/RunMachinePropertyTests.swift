@@ -1,41 +1,39 @@
 import Testing
+import WaymarkTesting
 
 @testable import Waymark
 
 /// What holds for every saga and all luck.
 @Suite struct RunMachinePropertyTests {
-    private static let runs = 5_000
-
     @Test func everyRunKeepsThePromises() throws {
-        let seed = Seed()
         var ends: [String: Int] = [:]
-        for index in 0..<Self.runs {
-            var random = seed.generator(index)
-            let declaration = try RandomSaga(using: &random).declaration
-            var run = SimulatedRun(declaration, changesHolders: false, random: random)
-            run.run()
-            let note: Comment = "run \(index) of seed \(seed.value): \(run.points) \(String(describing: run.end))"
+        try SimulatedRun.forEach { run, note in
             let end = try #require(run.end, note)
             checkPoints(run, note)
             checkAttempts(run, note)
             checkHorizons(run, note)
             checkDelays(run, note)
-            checkEffects(run, end, note)
+            checkPath(run, end, note)
+            #expect(run.strays.isEmpty, note)
+            for manner in Set(run.commits.map(\.manner)) { ends["\(manner)", default: 0] += 1 }
+            if run.delays.contains(where: \.isSettling) { ends["settling", default: 0] += 1 }
             switch end {
             case .finished: ends["finished", default: 0] += 1
-            case .rejected: ends["rejected", default: 0] += 1
+            case .rejected(let rejection): ends[rejection.status == 503 ? "used up" : "rejected", default: 0] += 1
             case .parked(let reason): ends[reason.rawValue, default: 0] += 1
             }
         }
         // Otherwise the runs above show little.
-        for end in ["finished", "rejected", "attempts_exhausted", "horizon_passed", "unstorable_output"] {
-            #expect(ends[end, default: 0] > Self.runs / 100, "\(end) in \(ends)")
-        }
+        let all = [
+            "finished", "rejected", "used up", "attempts_exhausted", "horizon_passed", "unstorable_output",
+            "outcome_unknown", "decided", "skipped", "degraded", "reconciled", "settling",
+        ]
+        for end in all { #expect(ends[end, default: 0] > SimulatedRun.count / 100, "\(end) in \(ends)") }
     }
 
     @Test func aNewHolderGoesOnAsTheOldOneWould() throws {
         let seed = Seed()
-        for index in 0..<Self.runs {
+        for index in 0..<SimulatedRun.count {
             var random = seed.generator(index)
             let declaration = try RandomSaga(using: &random).declaration
             var inMemory = SimulatedRun(declaration, changesHolders: false, random: random)
@@ -44,12 +42,14 @@ import Testing
             fromTheRow.run()
             try #require(inMemory.end == fromTheRow.end, "run \(index) of seed \(seed.value)")
             try #require(inMemory.performances == fromTheRow.performances, "run \(index) of seed \(seed.value)")
+            try #require(inMemory.commits == fromTheRow.commits, "run \(index) of seed \(seed.value)")
         }
     }
 
     /// Recovery points only move along the declared order, and end at `finished` exactly when there is an answer.
     private func checkPoints(_ run: SimulatedRun, _ note: Comment) {
-        let order = run.points.map { run.declaration.recoveryPoints.firstIndex(of: $0) ?? -1 }
+        let declared = run.declaration.recoveryPoints
+        let order = run.points.map { declared.firstIndex(of: $0) ?? -1 }
         #expect(order.allSatisfy { $0 >= 0 }, note)
         #expect(zip(order, order.dropFirst()).allSatisfy { $0 < $1 }, note)
         if case .parked = run.end {
@@ -59,62 +59,85 @@ import Testing
         }
     }
 
-    /// No step is tried more often than its policy allows, over all holders, and attempts count from 1 upwards.
+    /// No step is tried more often or longer than its policy allows, over all holders, and attempts count upwards: from 1
+    /// and without a gap, where none goes into a beginning or a question.
     private func checkAttempts(_ run: SimulatedRun, _ note: Comment) {
-        for tries in Dictionary(grouping: run.performances, by: { "\($0.work)" }).values {
-            #expect(tries.map(\.attempt) == Array(1...tries.count), note)
-            #expect(tries.count <= policy(of: tries[0].work, run).retry.attempts, note)
+        for (operation, tries) in Dictionary(grouping: run.performances, by: { SimulatedProvider.Operation($0.work) }) {
+            let (_, retry, _) = run.policy(of: tries[0].work)
+            let attempts = tries.map(\.attempt)
+            let step = run.declaration.plan[operation.step]
+            let undo = operation.direction == .compensating ? step.compensation : nil
+            let asks = (undo?.body ?? step.body).reconcile != nil
+            let isBegunAlone = undo?.isBegunAlone ?? (step.beginning != nil)
+            if asks || isBegunAlone {
+                #expect(zip(attempts, attempts.dropFirst()).allSatisfy { $0 < $1 }, note)
+            } else {
+                #expect(attempts == Array(1...tries.count), note)
+            }
+            #expect(attempts.allSatisfy { $0 <= retry.attempts }, note)
+            #expect(tries.allSatisfy { $0.attempt == 1 || $0.sincePoint <= retry.elapsed ?? $0.sincePoint }, note)
             #expect(tries.dropLast().allSatisfy { !$0.isCommitted }, note)
         }
     }
 
+    /// Past it only what is known not to have happened is called.
     private func checkHorizons(_ run: SimulatedRun, _ note: Comment) {
-        for performance in run.performances {
-            let (kind, _, timeout) = policy(of: performance.work, run)
+        for performance in run.performances where !performance.isResolved {
+            let (kind, _, timeout) = run.policy(of: performance.work)
             guard case .foreignCall(.keyed(let horizon)) = kind else { continue }
             #expect(performance.sincePoint + timeout < horizon, note)
         }
     }
 
     private func checkDelays(_ run: SimulatedRun, _ note: Comment) {
-        for (delay, isHeld, retryAfter, work) in run.delays {
-            #expect(isHeld == (delay <= RunMachine.longestWaitHolding), note)
-            #expect(delay <= max(policy(of: work, run).retry.cap, retryAfter ?? .zero), note)
-            #expect(delay >= retryAfter ?? .zero, note)
+        for delay in run.delays {
+            let (kind, retry, _) = run.policy(of: delay.work)
+            if delay.isSettling, case .foreignCall(.atMostOnce(let settling)) = kind {
+                #expect(!delay.isHeld && delay.delay > .zero && delay.delay <= settling, note)
+                continue
+            }
+            #expect(delay.isHeld == (delay.delay <= RunMachine.longestWaitHolding), note)
+            #expect(delay.delay <= max(retry.cap, delay.retryAfter ?? .zero), note)
+            #expect(delay.delay >= delay.retryAfter ?? .zero, note)
         }
     }
 
-    /// Committed steps are a prefix of the saga; what is undone is exactly those with a compensation, in reverse.
-    private func checkEffects(_ run: SimulatedRun, _ end: SimulatedRun.End, _ note: Comment) {
-        let steps = run.declaration.steps
-        let committed = run.performances.filter(\.isCommitted).map(\.work)
-        let done = committed.filter { $0.direction == .forward }.map(\.step)
-        let undone = committed.filter { $0.direction == .compensating }.map(\.step)
-        let toUndo = Array(done.filter { steps[$0].compensation != nil }.reversed())
-        #expect(done == Array(0..<done.count), note)
-        #expect(committed.map(\.step) == done + undone, note)
+    /// Committed steps are a prefix of the way through the saga that was chosen; what is undone is exactly those that were
+    /// done and have a compensation, in reverse.
+    private func checkPath(_ run: SimulatedRun, _ end: SimulatedRun.End, _ note: Comment) {
+        let plan = run.declaration.plan
+        let path = way(through: run.declaration.steps, run.machine.state.choices)
+        let forward = run.commits.filter { $0.work.direction == .forward }
+        let undone = run.commits.filter { $0.work.direction == .compensating }.map(\.work.step)
+        let toUndo = forward.filter { $0.counts && plan[$0.work.step].compensation != nil }.map(\.work.step)
+        #expect(forward.map { plan[$0.work.step].name } == Array(path.prefix(forward.count)), note)
+        #expect(run.commits.map(\.work.step) == forward.map(\.work.step) + undone, note)
         switch end {
         case .finished:
-            #expect(done.count == steps.count && undone.isEmpty, note)
+            #expect(forward.count == path.count && undone.isEmpty, note)
+            #expect(
+                plan.result(ofLine: StepPlan.main, run.machine.state.choices) == .output(forward.last?.work.step ?? -1),
+                note)
         case .rejected(let rejection):
-            #expect(undone == toUndo, note)
-            #expect(done.count < steps.count, note)
-            #expect(rejection == Rejection(status: 409, type: "no", title: "\(done.count)"), note)
+            #expect(undone == toUndo.reversed(), note)
+            guard forward.count < path.count, let refusing = plan.index(named: path[forward.count]) else {
+                Issue.record(note)
+                return
+            }
+            let own = Rejection(status: 409, type: "no", title: "\(refusing)")
+            #expect(rejection == own || plan[refusing].exhaustion == .reject(rejection), note)
         case .parked(let reason):
             // The declaration never changes here: there is always a next step.
             #expect(reason != .unreadableState, note)
-            #expect(undone == Array(toUndo.prefix(undone.count)), note)
+            #expect(undone == Array(toUndo.reversed().prefix(undone.count)), note)
         }
     }
 
-    private func policy(
-        of work: Work,
-        _ run: SimulatedRun
-    ) -> (kind: DeclaredStep.Kind, retry: RetryPolicy, timeout: Duration) {
-        let step = run.declaration.steps[work.step]
-        if work.direction == .compensating, let undo = step.compensation {
-            return (undo.kind, undo.retry, undo.timeout)
+    /// The names of the steps that lie on the way that was chosen.
+    private func way(through steps: [DeclaredStep], _ choices: StepPlan.Choices) -> [String] {
+        steps.flatMap { step in
+            let chosen = step.branches.first { $0.label == choices[step.name] }
+            return [step.name] + (chosen.map { way(through: $0.steps, choices) } ?? [])
         }
-        return (step.kind, step.retry, step.timeout)
     }
 }

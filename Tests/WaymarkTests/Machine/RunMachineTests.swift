@@ -1,4 +1,5 @@
 import Testing
+import WaymarkTesting
 
 @testable import Waymark
 
@@ -22,13 +23,18 @@ import Testing
     private func machine(
         at point: String,
         _ direction: Direction = .forward,
-        attempts: Int = 1
+        attempts: Int = 1,
+        done: [Int] = []
     ) throws -> RunMachine {
         RunMachine(
             declaration: try declaration(),
-            state: RunState(direction: direction, recoveryPoint: point, attempts: attempts)
+            state: RunState(
+                direction: direction, recoveryPoint: point, attempts: attempts,
+                done: done.map { FinishedStep(step: $0) })
         )
     }
+
+    private func finished(_ steps: Int...) -> [FinishedStep] { steps.map { FinishedStep(step: $0) } }
 
     private func work(_ step: Int, _ from: String, _ to: String, _ direction: Direction = .forward) -> Work {
         Work(step: step, direction: direction, from: from, to: to)
@@ -45,13 +51,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("c", Work(step: 1, direction: .compensating, from: "c", to: "b:undone")),
-        ("b", Work(step: 1, direction: .compensating, from: "b", to: "b:undone")),
-        ("b:undone", Work(step: 0, direction: .compensating, from: "b:undone", to: "finished")),
-        ("a", Work(step: 0, direction: .compensating, from: "a", to: "finished")),
+        ("c", [0, 1, 2], Work(step: 1, direction: .compensating, from: "c", to: "b:undone")),
+        ("b", [0, 1], Work(step: 1, direction: .compensating, from: "b", to: "b:undone")),
+        ("b:undone", [0, 2], Work(step: 0, direction: .compensating, from: "b:undone", to: "finished")),
+        ("a", [0], Work(step: 0, direction: .compensating, from: "a", to: "finished")),
     ])
-    func resumesBackwardsBelowThePoint(point: String, expected: Work) throws {
-        #expect(try machine(at: point, .compensating).resume(sincePoint: .zero) == .perform(expected))
+    func resumesBackwardsBelowThePoint(point: String, done: [Int], expected: Work) throws {
+        #expect(try machine(at: point, .compensating, done: done).resume(sincePoint: .zero) == .perform(expected))
     }
 
     @Test(
@@ -68,9 +74,9 @@ import Testing
     }
 
     @Test func aCommitLeadsToTheNextStepWithFreshAttempts() throws {
-        var machine = try machine(at: "a", attempts: 3)
+        var machine = try machine(at: "a", attempts: 3, done: [0])
         #expect(machine.committed(work(1, "a", "b")) == .perform(work(2, "b", "c")))
-        #expect(machine.state == RunState(recoveryPoint: "b", attempts: 1))
+        #expect(machine.state == RunState(recoveryPoint: "b", attempts: 1, done: finished(0, 1)))
     }
 
     @Test func theLastCommitIsTheEnd() throws {
@@ -80,13 +86,15 @@ import Testing
     }
 
     @Test func aRejectionIsUndoneInReverse() throws {
-        var machine = try machine(at: "c", attempts: 2)
+        var machine = try machine(at: "c", attempts: 2, done: [0, 1, 2])
         var random = Seed().generator()
         let action = machine.failed(work(3, "c", "finished"), .rejected(rejection), using: &random)
         #expect(action == .reject(rejection, finishes: false))
         let undoB = work(1, "c", undoneB, .compensating)
+        let expected = RunState(
+            direction: .compensating, recoveryPoint: "c", attempts: 1, done: finished(0, 1, 2))
         #expect(machine.rejected(finishes: false) == .perform(undoB))
-        #expect(machine.state == RunState(direction: .compensating, recoveryPoint: "c", attempts: 1))
+        #expect(machine.state == expected)
         let undoA = work(0, undoneB, "finished", .compensating)
         #expect(machine.committed(undoB) == .perform(undoA))
         #expect(machine.committed(undoA) == .done)
@@ -101,7 +109,7 @@ import Testing
     }
 
     @Test func aStepThatRejectsIsNotUndoneItself() throws {
-        var machine = try machine(at: "a")
+        var machine = try machine(at: "a", done: [0])
         var random = Seed().generator()
         let action = machine.failed(work(1, "a", "b"), .rejected(rejection), using: &random)
         #expect(action == .reject(rejection, finishes: false))

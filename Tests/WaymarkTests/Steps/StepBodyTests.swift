@@ -6,21 +6,9 @@ import Testing
 
 /// The erased bodies that the engine runs.
 @Suite struct StepBodyTests {
-    private func call(attempt: Int = 1) throws -> Call {
-        let (scope, key) = (try Scope("s"), try IdempotencyKey("k"))
-        let context = KeyContext(
-            id: KeyIdentity.rowID(scope: scope, key: key),
-            scope: scope,
-            key: key,
-            saga: "book-ride",
-            incarnation: UUID()
-        )
-        return Call(idempotencyKey: "key-abroad", attempt: attempt, timeout: .seconds(1), key: context)
-    }
-
     private func run(_ body: StepBody, on input: any Sendable) async throws -> StepValue {
-        guard case .call(let body) = body else { throw TransientError("a phase needs a database") }
-        return try await body(input, call())
+        guard case .call(let body, reconcile: _) = body else { throw TransientError("a phase needs a database") }
+        return try await body(input, Call.sample())
     }
 
     @Test func aCallGetsItsInputAndGivesItsOutputTwice() async throws {
@@ -38,8 +26,8 @@ import Testing
     @Test func storedValuesAreReadAsTheDeclaredTypes() throws {
         let step = try SagaDeclaration(BookRide()).steps[1]
         #expect((try step.decodeInput(#"{"id":7}"#) as? Ride)?.id == 7)
-        #expect((try step.decodeOutput(#"{"id":7,"charge":"c"}"#) as? PaidRide)?.charge == "c")
-        #expect(throws: DecodingError.self) { try step.decodeOutput(#"{"id":7}"#) }
+        #expect((try step.decodeOutput(#"{"id":7,"charge":"c"}"#, 3) as? PaidRide)?.charge == "c")
+        #expect(throws: DecodingError.self) { try step.decodeOutput(#"{"id":7}"#, 3) }
     }
 
     @Test func whatABodyThrowsComesOut() async throws {

@@ -1,3 +1,5 @@
+import WaymarkTesting
+
 @testable import Waymark
 
 /// Random documents, and random spellings of them.

@@ -5,7 +5,7 @@ import Waymark
 struct Steps: Step {
     typealias Input = Int
     typealias Output = Int
-    var list: [any ConfigurableStep<Int, Int>]
+    var list: [any Step<Int, Int>]
 
     func declare(into steps: inout StepList) {
         for step in list { step.declare(into: &steps) }
@@ -15,9 +15,9 @@ struct Steps: Step {
 /// A saga of steps that are only known at run time.
 struct Assembled: Saga {
     static let name = "assembled"
-    let steps: [any ConfigurableStep<Int, Int>]
+    let steps: [any Step<Int, Int>]
 
-    init(_ steps: [any ConfigurableStep<Int, Int>]) {
+    init(_ steps: [any Step<Int, Int>]) {
         self.steps = steps
     }
 
@@ -32,8 +32,36 @@ func phase(_ name: String) -> AtomicPhase<Int, Int> {
 }
 
 /// A foreign call without a body to speak of.
-func call(_ name: String, _ idempotence: Idempotence = .natural) -> ForeignCall<Int, Int> {
-    ForeignCall(name, idempotence) { input, _ in input + 1 }
+func call(_ name: String, _ rule: CallRule<Int, Int> = .natural) -> ForeignCall<Int, Int> {
+    ForeignCall(name, rule) { input, _ in input + 1 }
+}
+
+/// The ways of a choice.
+enum Route: String, CaseIterable, Sendable {
+    case card, invoice, none
+
+    /// A number's way.
+    init(_ number: Int) { self = Self.allCases[abs(number % 3)] }
+}
+
+/// A choice whose ways are only known at run time; nothing is done on one that is not given.
+func choice(_ name: String, _ ways: [Route: [any Step<Int, Int>]]) -> Choose<Route, Steps> {
+    Choose(name, by: { Route($0) }, { Steps(list: ways[$0] ?? []) })
+}
+
+/// Two branches whose steps are only known at run time, and the sum of their outputs.
+func parallel(_ name: String, _ first: [any Step<Int, Int>], _ second: [any Step<Int, Int>]) -> Parallel<Int, Int> {
+    Parallel(name, join: { (left: Int, right: Int) in left + right }) {
+        Steps(list: first)
+        Steps(list: second)
+    }
+}
+
+/// Steps for each number below the input, and the sum of their outputs.
+func each(_ name: String, concurrency: Int = 1, _ steps: [any Step<Int, Int>]) -> ForEach<Int, Int> {
+    ForEach(name, over: { Array(0..<$0) }, concurrency: concurrency, join: { _, outputs in outputs.reduce(0, +) }) {
+        Steps(list: steps)
+    }
 }
 
 extension ConfigurableStep<Int, Int> {
@@ -44,11 +72,11 @@ extension ConfigurableStep<Int, Int> {
 
     /// An undo by a call that does nothing.
     func undoneCall(
-        _ idempotence: Idempotence = .natural,
+        _ rule: CallRule<Int, Void> = .natural,
         retry: RetryPolicy = .exponential(),
         timeout: Duration = .seconds(30)
     ) -> Self {
-        compensate(idempotence, retry: retry, timeout: timeout) { (_: Int, _: Call) in }
+        compensate(rule, retry: retry, timeout: timeout) { (_: Int, _: Call) in }
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import WaymarkTesting
 
 /// The seed of a random test: drawn anew for each run and printed, or taken from `WAYMARK_TEST_SEED` to repeat a run.
 struct Seed {
@@ -15,23 +16,6 @@ struct Seed {
     func generator(_ index: Int = 0) -> SeededGenerator {
         var seeds = SeededGenerator(seed: value &+ UInt64(index))
         return SeededGenerator(seed: seeds.next())
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers from the same seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

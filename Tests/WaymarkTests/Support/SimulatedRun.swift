@@ -1,3 +1,5 @@
+import WaymarkTesting
+
 @testable import Waymark
 
 /// A runner, a row and a world without I/O: performs what the machine says, with random luck, and keeps a record.
@@ -13,22 +15,56 @@ struct SimulatedRun {
         let work: Work
         let attempt: Int
         let sincePoint: Duration
+        /// Whether the foreign system said just before that the call had not happened.
+        let isResolved: Bool
         var isCommitted = false
+    }
+
+    /// A committed piece of work, and what its output was.
+    struct Commit: Equatable {
+        enum Manner { case performed, decided, skipped, degraded, reconciled }
+
+        let work: Work
+        let manner: Manner
+
+        /// Whether the step was done, and is undone after a rejection.
+        var counts: Bool { manner != .skipped && manner != .degraded }
+    }
+
+    struct Delay {
+        let delay: Duration
+        let isHeld: Bool
+        /// Whether it lasts until "did not happen" may be believed.
+        let isSettling: Bool
+        let retryAfter: Duration?
+        let work: Work
     }
 
     let declaration: SagaDeclaration
     /// Whether each commit is followed by a new holder, who knows the row alone.
     let changesHolders: Bool
-    private(set) var performances: [Performance] = []
-    private(set) var delays: [(delay: Duration, isHeld: Bool, retryAfter: Duration?, work: Work)] = []
+    var performances: [Performance] = []
+    var commits: [Commit] = []
+    var delays: [Delay] = []
     /// The recovery points that the row was at.
-    private(set) var points = [SagaDeclaration.started]
-    private(set) var end: End?
+    var points = [SagaDeclaration.started]
+    var end: End?
+    var provider = SimulatedProvider()
+    /// What a step was given from what is stored, where that was not what the step before it had returned.
+    var strays: [Work] = []
+    /// At-most-once calls that were made although one had taken effect, or was still to.
+    var repeats: [Work] = []
 
-    private var machine: RunMachine
-    private var random: SeededGenerator
-    private var now: Duration = .zero
-    private var pointCommittedAt: Duration = .zero
+    var machine: RunMachine
+    var random: SeededGenerator
+    var now: Duration = .zero
+    var pointCommittedAt: Duration = .zero
+    /// What is stored of each step, and what the next one takes.
+    var outputs: [Int: Int] = [:]
+    var current = 0
+    /// What was asked about or performed last, for what is noted of it.
+    var pending: Work?
+    var isResolved = false
     private var pendingAnswer: Rejection?
     private var lastRetryAfter: Duration?
 
@@ -42,8 +78,10 @@ struct SimulatedRun {
         )
     }
 
+    var sincePoint: Duration { now - pointCommittedAt }
+
     /// Runs to the end, and through releases and deaths of holders.
-    mutating func run(maximumActions: Int = 1_000) {
+    mutating func run(maximumActions: Int = 2_000) {
         var action = machine.resume(sincePoint: .zero)
         for _ in 0..<maximumActions where end == nil {
             action = step(action)
@@ -54,15 +92,22 @@ struct SimulatedRun {
         switch action {
         case .perform(let work):
             return perform(work)
+        case .begin(let work):
+            return begin(work)
+        case .reconcile(let work):
+            return reconcile(work)
+        case .degrade(let work):
+            return commit(work, as: .degraded)
         case .retry(let delay):
             note(delay, isHeld: true)
-            return machine.retried(sincePoint: now - pointCommittedAt)
-        case .release(let delay):
+            return machine.retried(sincePoint: sincePoint)
+        case .release(let delay, let counted):
             note(delay, isHeld: false)
-            return claim(attempts: machine.state.attempts + 1)
+            return claim(attempts: machine.state.attempts + (counted ? 1 : 0))
         case .reject(let rejection, let finishes):
             pendingAnswer = rejection
             pointCommittedAt = now
+            isResolved = false
             if finishes { points.append(SagaDeclaration.finished) }
             return afterCommit(machine.rejected(finishes: finishes))
         case .park(let reason):
@@ -73,54 +118,39 @@ struct SimulatedRun {
         return action
     }
 
-    private mutating func perform(_ work: Work) -> RunMachine.Action {
-        performances.append(
-            Performance(work: work, attempt: machine.state.attempts, sincePoint: now - pointCommittedAt)
-        )
-        now += .milliseconds(Int.random(in: 0...1_000, using: &random))
-        switch Int.random(in: 0..<100, using: &random) {
-        case 0..<55:
-            performances[performances.count - 1].isCommitted = true
-            points.append(work.to)
-            pointCommittedAt = now
-            return afterCommit(machine.committed(work))
-        case 55..<75:
-            return fail(work, .transient(retryAfter: nil))
-        case 75..<80:
-            return fail(work, .transient(retryAfter: .milliseconds(Int.random(in: 0...5_000, using: &random))))
-        case 80..<88:
-            return fail(work, .rejected(Rejection(status: 409, type: "no", title: "\(work.step)")))
-        case 88:
-            return fail(work, .hopeless(.unstorableOutput))
-        default:
-            // The holder dies; another one claims the key when the lease is over.
-            now += .seconds(15)
-            return claim(attempts: machine.state.attempts + 1)
-        }
+    /// Nobody knows more than the row: the lease ran out, and another holder claims the key.
+    mutating func die() -> RunMachine.Action {
+        now += .seconds(15)
+        return claim(attempts: machine.state.attempts + 1)
     }
 
-    private mutating func fail(_ work: Work, _ failure: StepFailure) -> RunMachine.Action {
+    mutating func fail(_ work: Work, _ failure: StepFailure) -> RunMachine.Action {
+        note(failure)
+        return machine.failed(work, failure, sincePoint: sincePoint, using: &random)
+    }
+
+    mutating func note(_ failure: StepFailure) {
         if case .transient(let retryAfter) = failure { lastRetryAfter = retryAfter } else { lastRetryAfter = nil }
-        return machine.failed(work, failure, using: &random)
     }
 
     private mutating func note(_ delay: Duration, isHeld: Bool) {
         now += delay
-        guard let work = performances.last?.work else { return }
-        delays.append((delay, isHeld, lastRetryAfter, work))
+        guard let work = pending else { return }
+        delays.append(
+            Delay(delay: delay, isHeld: isHeld, isSettling: isResolved, retryAfter: lastRetryAfter, work: work))
+        lastRetryAfter = nil
     }
 
     private mutating func claim(attempts: Int) -> RunMachine.Action {
-        let row = machine.state
-        machine = RunMachine(
-            declaration: declaration,
-            state: RunState(direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: attempts)
-        )
-        return machine.resume(sincePoint: now - pointCommittedAt)
+        var row = machine.state
+        row.attempts = attempts
+        machine = RunMachine(declaration: declaration, state: row)
+        isResolved = false
+        return machine.resume(sincePoint: sincePoint)
     }
 
     /// What follows a commit must not depend on who goes on.
-    private mutating func afterCommit(_ action: RunMachine.Action) -> RunMachine.Action {
+    mutating func afterCommit(_ action: RunMachine.Action) -> RunMachine.Action {
         guard changesHolders, action != .done else { return action }
         return claim(attempts: machine.state.attempts)
     }

@@ -1,0 +1,77 @@
+import Waymark
+
+/// Where the lines of a key are, as its saga's declaration has it.
+struct KeyPosition {
+    /// The key's own line, or a branch of the group that it is in.
+    struct Line {
+        let id: LineID
+        let number: Int
+        let element: Int?
+        let parked: String?
+        let state: RunState
+        /// What comes next; nil where nothing does.
+        let work: Work?
+    }
+
+    let declaration: SagaDeclaration
+    let journal: Journal
+    /// The branches that are not rejected, where the key is in a group; else its own line alone.
+    let lines: [Line]
+
+    var plan: StepPlan { declaration.plan }
+
+    /// - Throws: `WaymarkError` when the journal cannot be read.
+    init(_ row: OperatedRow, _ declaration: SagaDeclaration) throws {
+        let plan = declaration.plan
+        let journal = try Journal(json: row.journal, plan: plan)
+        self.declaration = declaration
+        self.journal = journal
+        func line(
+            _ id: LineID, _ number: Int, _ element: Int? = nil, parked: String?, _ state: RunState
+        ) -> Line {
+            let machine = RunMachine(declaration: declaration, line: number, element: element, state: state)
+            return Line(id: id, number: number, element: element, parked: parked, state: state, work: machine.next)
+        }
+        let main = line(
+            .main, StepPlan.main, parked: row.parkedReason,
+            RunState(
+                direction: Direction(rawValue: row.direction) ?? .forward, recoveryPoint: row.recoveryPoint,
+                attempts: row.attempts, choices: journal.choices(plan), done: journal.done))
+        guard let work = main.work, work.direction == .forward, work.isBegun, plan[work.step].isGroup else {
+            lines = [main]
+            return
+        }
+        let numbers = plan.lines(of: work.step)
+        let branches = row.branches.compactMap { name, state in Int(name).map { (index: $0, state: state) } }
+        lines = branches.filter { $0.state.rejected == nil }.sorted { $0.index < $1.index }.map { index, branch in
+            var element: Int?
+            if case .forEach = plan[work.step].kind { element = index }
+            return line(
+                .branch("\(index)", group: row.recoveryPoint), numbers[element == nil ? index : 0], element,
+                parked: branch.parked,
+                RunState(
+                    recoveryPoint: branch.point, attempts: branch.attempts,
+                    choices: journal.choices(plan, element: element)))
+        }
+    }
+
+    /// What people call a line's work: the step's name, for one inside a ForEach with its element, `sent[3]`.
+    func name(of work: Work) -> String {
+        RecoveryPoint(step: plan[work.step].name, element: work.element).description
+    }
+
+    func kind(of work: Work) -> DeclaredStep.Kind? {
+        work.direction == .forward ? plan[work.step].kind : plan[work.step].compensation?.kind
+    }
+
+    /// Whether nothing is to be undone after a rejection.
+    /// - Throws: `OperatorError` (`refused`) when something was done that the declaration does not have any more.
+    func hasNothingToUndo() throws -> Bool {
+        if journal.done.contains(where: { $0.step == nil }) {
+            throw OperatorError(.refused, "the declaration does not have all the steps that it would have to undo")
+        }
+        let state = RunState(
+            direction: .compensating, recoveryPoint: SagaDeclaration.started, attempts: 0, done: journal.done)
+        return RunMachine(declaration: declaration, state: state).next == nil
+    }
+}

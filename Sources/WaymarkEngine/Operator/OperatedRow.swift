@@ -1,0 +1,32 @@
+import Foundation
+import Waymark
+
+/// A key as a verb finds it, locked, with what it decides by.
+struct OperatedRow: Decodable, Sendable {
+    let id: UUID
+    let saga: String
+    let recoveryPoint: String
+    let direction: String
+    let fence: Int
+    let attempts: Int
+    let journal: String
+    let branches: [String: BranchState]
+    /// The names of what was delivered to it.
+    let events: [String]
+    let lastError: String?
+    let parkedReason: String?
+    let parentEvent: String?
+    let done: Bool
+    let isHeld: Bool
+    let isDue: Bool
+    let before: AuditEntry.State
+
+    func requireUnfinished() throws {
+        if done { throw OperatorError(.refused, "it has its answer") }
+    }
+
+    func requireParked() throws {
+        try requireUnfinished()
+        if parkedReason == nil { throw OperatorError(.refused, "it is not parked") }
+    }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import PostgresPQ
+import Waymark
+
+/// What is committed before a step is performed.
+extension Runner {
+    /// Commits that a step is about to be performed, or that it is waited for.
+    mutating func begin(_ work: Work) async -> Progression {
+        if let end = await endBeforeStep(work) { return end }
+        do {
+            let input = try self.input(of: work)
+            if work.direction == .forward, let value = try skipped(plan[work.step], input) {
+                return await progression(
+                    of: work,
+                    settle(work) { [self] in
+                        await commitResult(work, value, mark: .skipped)
+                    })
+            }
+            if work.direction == .compensating { return try await beginCall(work) }
+            switch plan[work.step].body {
+            case .sleep(let wake):
+                let end = wake(input)
+                if Self.delay(until: end) > .zero { return await rest(work, until: end) }
+                return await wakeUp(work, wake)
+            case .wait: return await rest(work, until: .after(plan[work.step].timeout), event: eventName(work))
+            case .child(let child): return try await startChild(work, child.request(input), version: child.version)
+            case .parallel: return await begin(work, remembering: nil, branches: plan.lines(of: work.step).indices)
+            case .forEach(let body): return try await begin(work, body.elements(input))
+            case .phase, .call, .choice: return try await beginCall(work)
+            }
+        } catch is CancellationError {
+            return await interrupted()
+        } catch {
+            return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
+        }
+    }
+
+    /// What an error of a step's own reading of its input comes to.
+    func failure(of error: any Error, in work: Work) -> StepFailure {
+        switch error {
+        case let rejection as Rejection: .rejected(rejection)
+        case is UnstorableOutput: .hopeless(.unstorableOutput)
+        case is DecodingError, is WaymarkError: .hopeless(.unreadableState)
+        // What reads a value that is committed comes to the same the next time.
+        default: .unretryable
+        }
+    }
+
+    /// Begins a call once the service's gate lets it pass: one that is on record as begun, and was not made, would have to be
+    /// asked about.
+    private mutating func beginCall(_ work: Work) async throws -> Progression {
+        switch try await admission(to: plan[work.step].service) {
+        case .refused(let delay): return await release(after: delay, attempts: machine.state.attempts - 1)
+        case .value(let admitted): pass = admitted
+        }
+        let progression = await begin(work, remembering: nil, branches: 0..<0)
+        if case .end = progression { pass?.leave(.neither) }
+        return progression
+    }
+
+    private mutating func begin(_ work: Work, _ elements: (count: Int, stored: StepValue)) async -> Progression {
+        guard elements.count <= Limits.elements else {
+            let error = "\(elements.count) elements; \(Limits.elements) at most"
+            return .next(fail(work, .hopeless(.unstorableOutput), error))
+        }
+        let progression = await begin(work, remembering: elements.stored, branches: 0..<elements.count)
+        journal.record(elements: elements.stored.json, of: work.step)
+        return progression
+    }
+
+    private mutating func begin(
+        _ work: Work, remembering value: StepValue?, branches indices: Range<Int>
+    ) async -> Progression {
+        let point = machine.beginning(of: work)
+        let entry = value.map {
+            JournalEntry(
+                step: point, output: $0.json, attempt: machine.state.attempts, version: saga.declaration.version)
+        }
+        let update = engine.statements.begin(
+            context.id, fence: fence, line.id, from: work.from, to: point, attempts: machine.state.attempts,
+            entry: entry, branches: indices.map { "\($0)" })
+        // A call that is made anew is begun anew: then the point stays, and only the first sending can have been ours.
+        switch await write(update, landed: { $0.recoveryPoint == point && point != work.from }) {
+        case .lost: return lost()
+        case .failed(let error): return unreachable(error)
+        case .done: break
+        }
+        for index in indices { branches["\(index)"] = BranchState(point: SagaDeclaration.started) }
+        pointCommittedAt = .now
+        return .next(machine.begun(work, as: point))
+    }
+
+    /// Commits that nothing is to be done until `end`, and gives the key back.
+    private func rest(_ work: Work, until end: Wake, event: String? = nil) async -> Progression {
+        let (point, delay) = (machine.beginning(of: work), Self.delay(until: end))
+        guard line.isMain else {
+            let state = BranchState(point: point, event: event)
+            let update = engine.statements.move(
+                context.id, fence: fence, line.id, from: work.from, state, isProgress: true, due: delay)
+            let written = await write(update, landed: { $0.recoveryPoint == point })
+            return ended(written, as: .branch(.waiting(until: .now + delay, event: event, isIdle: true)))
+        }
+        let update = engine.statements.rest(
+            context.id, fence: fence, from: work.from, to: point, until: end, event: event)
+        // What is waited for may come at any moment.
+        let retryAfter = event == nil ? delay : min(delay, EngineLimits.runningRetryAfter)
+        return await giveUp(
+            update, as: .progress(SagaProgress(cause: .waiting, recoveryPoint: point, retryAfter: retryAfter)))
+    }
+
+    private func ended(_ written: WriteResult, as ending: Ending) -> Progression {
+        switch written {
+        case .done: .end(ending)
+        case .lost: lost()
+        case .failed(let error): unreachable(error)
+        }
+    }
+
+    static func delay(until end: Wake) -> Duration {
+        switch end {
+        case .after(let delay): max(delay, .zero)
+        case .at(let date): .seconds(max(date.timeIntervalSinceNow, 0))
+        }
+    }
+
+    /// Inserts the child and commits that its answer is waited for, in one transaction.
+    private mutating func startChild(_ work: Work, _ request: StepValue, version: Int) async throws -> Progression {
+        guard case .child(let saga) = plan[work.step].kind else { preconditionFailure("a child's kind is child") }
+        let (event, point, statements) = (eventName(work), machine.beginning(of: work), engine.statements)
+        let key = try IdempotencyKey(KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work)))
+        let child = AcceptedRequest(
+            context: KeyContext(
+                id: KeyIdentity.rowID(scope: context.scope, key: key), scope: context.scope, key: key, saga: saga,
+                incarnation: UUID()),
+            sagaVersion: version, json: request.json, fingerprint: try Fingerprint(json: request.json))
+        let start = statements.start(child, parent: (context.id, event))
+        let wait = Self.childPatience
+        let update =
+            line.isMain
+            ? statements.rest(
+                context.id, fence: fence, from: work.from, to: point, until: .after(wait), event: event)
+            : statements.move(
+                context.id, fence: fence, line.id, from: work.from, BranchState(point: point, event: event),
+                isProgress: true, due: wait)
+        let written = await write(landed: { $0.recoveryPoint == point }) { postgres in
+            try await postgres.inOneGo([start, update])
+        }
+        let progress = SagaProgress(cause: .waiting, recoveryPoint: point, retryAfter: EngineLimits.runningRetryAfter)
+        return ended(
+            written,
+            as: line.isMain
+                ? .concluded(.progress(progress)) : .branch(.waiting(until: .now + wait, event: event, isIdle: false)))
+    }
+
+    /// A child's answer wakes its parent; this is for an answer that was lost with what somebody did to the tables.
+    static let childPatience: Duration = .hours(1)
+}
+
+extension PostgresClient {
+    /// Runs statements in one transaction; false, and nothing done, when the last one, a guarded update, found no row, or
+    /// when it is not known whether they were committed.
+    fileprivate func inOneGo(_ statements: [PostgresQuery]) async throws -> Bool {
+        struct NotOurs: Error {}
+        do {
+            try await withTransaction { transaction in
+                if try await transaction.pipeline(statements).last?.isEmpty != false { throw NotOurs() }
+            }
+            return true
+        } catch is NotOurs {
+            return false
+        } catch let error as PostgresTransactionError {
+            if error.error.code == .commitOutcomeUnknown { return false }
+            throw error.error
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import PostgresPQ
+import Waymark
+
+/// The branches of a Parallel or ForEach.
+extension Runner {
+    /// Goes on with every branch of the group that has something to do; then joins them, or gives the key back.
+    mutating func runGroup(_ work: Work) async -> Progression {
+        let group: Group
+        do {
+            group = try self.group(of: work)
+        } catch {
+            return .next(fail(work, .hopeless(.unreadableState), Self.text(of: error)))
+        }
+        let ends = await run(group)
+        hasRunGroup = true
+        var done = machine.state.done
+        for case .finished(_, let journal, let committed) in ends {
+            self.journal.merge(journal)
+            done += committed
+        }
+        machine.learned(done: done)
+        current = nil
+        return await conclude(work, group, ends)
+    }
+
+    /// The branches, and what they were given.
+    private struct Group {
+        let input: any Sendable
+        let lines: [Line]
+        let concurrency: Int
+    }
+
+    private func group(of work: Work) throws -> Group {
+        let input = try self.input(of: work)
+        let id = { (index: Int) in LineID.branch("\(index)", group: work.from) }
+        let numbers = plan.lines(of: work.step)
+        switch plan[work.step].body {
+        case .forEach(let body):
+            guard case .forEach(let concurrency) = plan[work.step].kind, let stored = journal.elements[work.step] else {
+                throw WaymarkError(.unknownName, "no elements of '\(plan[work.step].name)'", field: "journal")
+            }
+            let lines = try body.decode(stored).enumerated().map { index, element in
+                Line(number: numbers[0], id: id(index), element: index, input: element)
+            }
+            return Group(input: input, lines: lines, concurrency: concurrency)
+        default:
+            let lines = numbers.enumerated().map { index, number in Line(number: number, id: id(index), input: input) }
+            return Group(input: input, lines: lines, concurrency: lines.count)
+        }
+    }
+
+    private func run(_ group: Group) async -> [BranchEnd] {
+        let stop = StopFlag()
+        if branches.values.contains(where: { $0.rejected != nil }) { stop.set() }
+        return await withTaskGroup(of: (Int, BranchEnd).self) { tasks in
+            var ends = [BranchEnd?](repeating: nil, count: group.lines.count)
+            var next = 0
+            func addNext() {
+                guard next < group.lines.count else { return }
+                let (index, runner) = (next, branchRunner(group.lines[next], stop))
+                tasks.addTask { (index, await runner.runBranch()) }
+                next += 1
+            }
+            for _ in 0..<group.concurrency { addNext() }
+            while let (index, end) = await tasks.next() {
+                ends[index] = end
+                if case .rejected = end { stop.set() }
+                addNext()
+            }
+            return ends.compactMap(\.self)
+        }
+    }
+
+    private func branchRunner(_ line: Line, _ stop: StopFlag) -> Runner {
+        var runner = self
+        let state = branches[line.name] ?? BranchState(point: SagaDeclaration.started)
+        runner.line = line
+        runner.line.due = state.due
+        runner.line.stop = stop
+        // What it takes first is in memory where the group was begun just now: nothing of it can have happened.
+        runner.current = state.since == nil ? line.input : nil
+        if let since = state.since, let databaseClock {
+            runner.pointCommittedAt = databaseClock.at + .seconds(since - databaseClock.seconds)
+        }
+        runner.machine = RunMachine(
+            declaration: saga.declaration, line: line.number, element: line.element,
+            state: RunState(
+                recoveryPoint: state.point, attempts: max(state.attempts, 1),
+                choices: journal.choices(plan, element: line.element)))
+        return runner
+    }
+
+    /// Goes on with one branch until it is over, or has nothing to do for now.
+    private func runBranch() async -> BranchEnd {
+        let state = branches[line.name]
+        defer { hold.endLine(line.name) }
+        if let reason = state?.parked { return .parked(ParkedReason(rawValue: reason) ?? .unreadableState, nil) }
+        if let rejected = state?.rejected { return .rejected(Rejection(status: rejected.status, json: rejected.body)) }
+        if state?.isFinished == true {
+            guard let value = try? result() else { return .parked(.unreadableState, "no result of a finished branch") }
+            return .finished(value: value, journal, done: [])
+        }
+        if let due = line.due, let clock = databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
+            let left = Duration.seconds(due - clock.seconds) - (.now - clock.at)
+            if left > .milliseconds(5) { return .waiting(until: .now + left, event: state?.event, isIdle: isIdle) }
+        }
+        var runner = self
+        switch await runner.pursue(runner.machine.resume(sincePoint: sincePoint)) {
+        case .branch(let end): return end
+        case .concluded: preconditionFailure("a branch has no conclusion of its own")
+        }
+    }
+
+    /// What the branches' ends mean for the key: the first of these that one of them asks for.
+    private mutating func conclude(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
+        for case .unreachable(let error) in ends { return unreachable(error) }
+        for case .lost in ends { return lost() }
+        for case .interrupted in ends { return await interrupted() }
+        for case .parked(let reason, let error) in ends {
+            lastError = error
+            return await park(reason)
+        }
+        let isRejected = ends.contains { if case .rejected = $0 { true } else { false } }
+        let waits = ends.compactMap { end -> (until: ContinuousClock.Instant, event: String?, isResting: Bool)? in
+            // What only lets time pass does not hold up the way back.
+            guard case .waiting(let until, let event, let isIdle) = end, !isRejected || !isIdle else { return nil }
+            return (until, event, isIdle || event != nil)
+        }
+        if let until = waits.map(\.until).min() {
+            // Another branch may have been at work for long since.
+            return await release(
+                after: max(until - .now, .zero), attempts: machine.state.attempts - 1,
+                events: waits.compactMap(\.event),
+                cause: waits.allSatisfy(\.isResting) ? .waiting : .backoff)
+        }
+        for case .rejected(let rejection) in ends { return await rejectGroup(work, rejection) }
+        return await join(work, group, ends)
+    }
+
+    /// Turns round, also for what branches committed that did not end.
+    private mutating func rejectGroup(_ work: Work, _ rejection: Rejection) async -> Progression {
+        if let end = await relearn() { return end }
+        return .next(fail(work, .rejected(rejection), "rejected with status \(rejection.status)"))
+    }
+
+    /// Reads what is committed from the row: it is undone from its end, whichever branch committed it.
+    mutating func relearn() async -> Progression? {
+        let query = engine.statements.reread(context.id, fence: fence)
+        let read = await engine.postgres.patiently { postgres in
+            try await postgres.query(query).first?.decode(String.self)
+        }
+        switch read {
+        case .failure(let error): return unreachable(error)
+        case .success(nil): return lost()
+        case .success(let json?):
+            do {
+                journal = try Journal(json: json, plan: plan)
+                machine.learned(done: journal.done)
+                return nil
+            } catch {
+                lastError = Self.text(of: error)
+                return .next(.park(.unreadableState))
+            }
+        }
+    }
+
+    private mutating func join(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
+        let outputs = ends.compactMap { end in
+            if case .finished(let value, _, done: _) = end { value } else { nil }
+        }
+        do {
+            let value: StepValue
+            switch plan[work.step].body {
+            case .parallel(let join): value = try join(outputs)
+            case .forEach(let body): value = try body.join(group.input, outputs)
+            default: preconditionFailure("a group's body is one of a group")
+            }
+            let runner = self
+            let settlement = await settle(work) { await runner.commitResult(work, value) }
+            branches = [:]
+            return await progression(of: work, settlement)
+        } catch {
+            return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
+        }
+    }
+}

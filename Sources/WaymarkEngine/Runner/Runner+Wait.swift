@@ -1,0 +1,85 @@
+import Foundation
+import PostgresPQ
+import Waymark
+
+/// What goes on when something that was waited for has come.
+extension Runner {
+    /// The database's clock and this machine's sleep a little apart: a row that was due to be claimed is due.
+    private static let tolerance: Duration = .milliseconds(5)
+
+    /// Goes on after a sleep; back to sleep where it is too early.
+    mutating func wakeUp(_ work: Work, _ wake: @Sendable (any Sendable) -> Wake) async -> Progression {
+        do {
+            let input = try self.input(of: work)
+            let left =
+                switch wake(input) {
+                case .after(let duration): duration - sincePoint
+                case .at(let date): Duration.seconds(date.timeIntervalSince1970 - databaseSeconds)
+                }
+            if left > Self.tolerance {
+                return await release(after: left, attempts: machine.state.attempts - 1, cause: .waiting)
+            }
+            guard let value = try plan[work.step].skip?(input) else {
+                preconditionFailure("a sleep passes its input on")
+            }
+            return await progression(of: work, settle(work) { await commitResult(work, value) })
+        } catch {
+            return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
+        }
+    }
+
+    /// Goes on with an event, or without it where the time is over.
+    mutating func receive(_ work: Work, _ body: EventBody) async -> Progression {
+        let name = eventName(work)
+        let left = plan[work.step].timeout - sincePoint
+        if events[name] == nil, left > Self.tolerance {
+            return await release(
+                after: left, attempts: machine.state.attempts - 1, events: [name], cause: .waiting)
+        }
+        do {
+            if events[name] == nil {
+                // An event that comes from now on is too late, whatever becomes of this commit.
+                let expire = engine.statements.expire(context.id, fence: fence, event: name)
+                let read = await engine.postgres.patiently { try await $0.query(expire).first?.decode(String.self) }
+                switch read {
+                case .failure(let error): return unreachable(error)
+                case .success(nil): return lost()
+                case .success(let json?):
+                    events[name] = try JSONValue(parsing: json, depth: JSONCoding.storedDepth + 1)
+                }
+            }
+            var event: (any Sendable)?
+            if case .object(let delivery) = events[name], let value = delivery["value"] {
+                event = try body.decode(value)
+            }
+            let value = try body.receive(input(of: work), event)
+            return await progression(of: work, settle(work) { await commitResult(work, value) })
+        } catch {
+            return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
+        }
+    }
+
+    /// Goes on with a child's answer.
+    mutating func receive(_ work: Work, _ body: ChildBody) async -> Progression {
+        let name = eventName(work)
+        guard case .object(let answer) = events[name], case .string(let json) = answer["body"],
+            case .number(let status) = answer["status"]
+        else {
+            let attempts = machine.state.attempts - 1
+            return await release(after: Self.childPatience, attempts: attempts, events: [name], cause: .waiting)
+        }
+        do {
+            if let rejection = StoredAnswer(status: Int(status) ?? 500, body: json).rejection { throw rejection }
+            let value = try body.receive(input(of: work), json)
+            return await progression(of: work, settle(work) { await commitResult(work, value) })
+        } catch {
+            return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
+        }
+    }
+
+    /// The database's clock, in seconds since 1970, as well as we know it.
+    private var databaseSeconds: Double {
+        guard let databaseClock else { return Date.now.timeIntervalSince1970 }
+        return databaseClock.seconds + (ContinuousClock.now - databaseClock.at).inSeconds
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import PostgresPQ
+import Waymark
+
+/// What is recorded of one branch of a group while the group is under way.
+struct BranchState: Codable, Sendable, Equatable {
+    var point: String
+    /// Attempts at the step behind the point.
+    var attempts = 1
+    /// Seconds since 1970 by the database's clock: when the point was committed.
+    var since: Double?
+    /// The same: before when the branch has nothing to do.
+    var due: Double?
+    /// The event that would end its wait.
+    var event: String?
+    var parked: String?
+    /// The rejection that the branch came to.
+    var rejected: Answer?
+
+    struct Answer: Codable, Sendable, Equatable {
+        let status: Int
+        let body: String
+    }
+
+    var isFinished: Bool { point == SagaDeclaration.finished }
+
+    var json: String {
+        // Names, numbers and a body that is text already: they always encode.
+        (try? JSONCoding.encode(self)) ?? "{}"
+    }
+}
+
+extension KeyStatements {
+    /// Records where a branch stands. Guarded like every write, by the branch's point too.
+    /// - Parameters:
+    ///   - isProgress: whether its point moves: attempts at the group are counted anew then.
+    ///   - delay: from now until the branch has something to do.
+    func move(
+        _ id: UUID, fence: Int, _ line: LineID, from: String, _ state: BranchState, isProgress: Bool,
+        due delay: Duration? = nil, entry: JournalEntry? = nil, error: String? = nil
+    ) -> PostgresQuery {
+        guard case .branch(let branch, let group) = line else {
+            preconditionFailure("the key's own line has columns of its own")
+        }
+        let since = isProgress ? "extract(epoch FROM now())" : "branches #> ARRAY['\(branch)', 'since']"
+        let attempts = isProgress ? "attempts = 1, deaths = 0," : ""
+        // Without an entry, an empty array is appended, which changes nothing.
+        let version = entry?.version ?? 1
+        let entry = (
+            json: entry?.json(by: holder) ?? "[]", at: entry == nil ? "'[]'" : "jsonb_build_object('at', now())"
+        )
+        return """
+            UPDATE \(unescaped: keys)
+            SET branches = branches || jsonb_build_object(\(branch)::text, \(state.json)::jsonb
+                    || jsonb_build_object('since', \(unescaped: since))
+                    || jsonb_strip_nulls(
+                        jsonb_build_object('due', extract(epoch FROM now()) + \(delay?.inSeconds)::float8))),
+                journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
+                steps_version = greatest(steps_version, \(version)), \(unescaped: attempts) last_error = \(error)
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(group) AND NOT done
+                AND branches #>> ARRAY[\(branch)::text, 'point'] = \(from)
+            RETURNING 1
+            """
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import PostgresPQ
+import Testing
+import WaymarkTesting
+
+@testable import Waymark
+@testable import WaymarkEngine
+
+/// A process claims a key that it is busy with itself: a client repeats the request at that moment, or it was given back and
+/// is due again before its last holder is gone.
+@Suite struct HeldClaimTests {
+    struct Note: Saga {
+        static let name = "note"
+        var body: some Step<Int, Int> {
+            AtomicPhase("noted") { (n: Int, _: Transaction) in n }
+        }
+    }
+
+    @Test func isGivenBackAtOnce() async throws {
+        try await World.with({ _ in [Note()] }) { world async throws in
+            let client = world.database.client
+            let key = try IdempotencyKey("k1")
+            let context = KeyContext(
+                id: KeyIdentity.rowID(scope: world.scope, key: key), scope: world.scope, key: key, saga: Note.name,
+                incarnation: UUID())
+            let orchestrator = try world.orchestrator()
+            let fingerprint = try Fingerprint(json: "1")
+            try await client.execute(
+                orchestrator.engine.statements.start(
+                    AcceptedRequest(context: context, sagaVersion: 1, json: "1", fingerprint: fingerprint)))
+
+            let repeated = Hold(id: context.id, saga: Note.name, fingerprint: fingerprint)
+            guard case .entered = orchestrator.engine.held.enter(repeated) else {
+                Issue.record("nobody else holds it")
+                return
+            }
+            #expect(try await Completionist(orchestrator).runOnce().lost == 1)
+            let rows = try await client.query(
+                "SELECT attempts, deaths, lease_until <= now() AND run_at <= now() FROM waymark.keys"
+            ).decode((Int, Int, Bool).self)
+            #expect(rows.first.map { $0 == (0, 0, true) } == true, "\(rows)")
+
+            orchestrator.engine.held.leave(repeated)
+            #expect(try await Completionist(orchestrator).runOnce().finished == 1)
+        }
+    }
+}

@@ -20,7 +20,7 @@ final class Quarantine: Sendable {
     func sagas(_ engine: Engine) async throws -> Set<String> {
         let (known, lookedAt) = state.withLock { ($0.sagas, $0.lookedAt) }
         if let lookedAt, .now - lookedAt < EngineLimits.quarantineLook { return known }
-        let rows = try await engine.postgres.query(engine.statements.dyingSagas)
+        let rows = try await engine.postgres.query(engine.statements.dyingSagas(accepted: engine.registry.accepted))
         let sagas = Set(try rows.decode(String.self))
         state.withLock { state in
             state.lookedAt = .now

@@ -139,12 +139,16 @@ struct KeyStatements: Sendable {
         """
     }
 
-    /// The sagas of which several keys have killed one holder after the other, and are about to be claimed again.
-    var dyingSagas: PostgresQuery {
+    /// The sagas of which several keys that we may claim have killed one holder after the other, and are about to be claimed
+    /// again.
+    func dyingSagas(accepted: Set<String>) -> PostgresQuery {
         """
-        SELECT saga FROM \(unescaped: keys)
+        SELECT saga FROM \(unescaped: keys) AS k
         WHERE NOT done AND run_at <= now() + \(leaseSeconds) * interval '1 second'
             AND deaths >= \(EngineLimits.deathsToQuarantine) AND parked_reason IS NULL
+            AND NOT EXISTS (
+                SELECT FROM (\(unescaped: Self.needs)) AS n (need)
+                WHERE saga || '/' || need <> ALL(\(accepted.sorted())))
         GROUP BY saga HAVING count(*) >= \(EngineLimits.keysToQuarantine)
         """
     }

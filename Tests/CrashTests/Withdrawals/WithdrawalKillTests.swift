@@ -104,7 +104,7 @@ import WaymarkTesting
         let row = try await database.client.query(
             """
             SELECT count(*), count(*) FILTER (WHERE NOT done AND parked_reason IS NULL),
-                count(*) FILTER (WHERE fence > 1),
+                count(*) FILTER (WHERE fence % 1000 > 1),
                 count(*) FILTER (WHERE journal @> '[{"mark": "reconciled"}]'),
                 (SELECT sum(1000000000 - balance)::bigint FROM withdrawal.accounts
                     WHERE owner = \(WithdrawalOrder.owner) AND id NOT LIKE 'poor%')

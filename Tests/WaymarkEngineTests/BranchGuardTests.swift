@@ -56,8 +56,44 @@ private struct Doze: Saga {
     }
 }
 
+/// Calls for one element after the other.
+private struct CallEach: Saga {
+    static let name = "call-each"
+    let ledger: Ledger
+
+    var body: some Step<[String], [String]> {
+        ForEach("all_called", over: { $0 }, concurrency: 2, join: { (_: [String], names: [String]) in names }) {
+            ForeignCall("called", .keyed(horizon: .hours(1))) { (name: String, call: Call) in
+                try ledger.call("call", key: call.idempotencyKey, name)
+                return name
+            }
+            .compensate { (name: String, call: Call) in try ledger.call("undo", key: call.idempotencyKey, name) }
+        }
+    }
+}
+
 /// What is on record of a branch counts, whoever goes on with it.
 @Suite struct BranchGuardTests {
+    /// The first element was refused, and its process died. Of those that recorded nothing only as many as are worked on at
+    /// once may have been begun: they are brought to an end and undone, and no other is begun.
+    @Test func noElementBeginsThatCannotHaveBegunBeforeTheRejection() async throws {
+        try await World.with({ [CallEach(ledger: $0)] }) { world async throws in
+            for _ in 1...5 { world.ledger.fail("call", with: TransientError("busy", retryAfter: .minutes(5))) }
+            _ = try await world.run(CallEach.self, ["a", "b", "c", "d", "e"])
+            try await world.database.client.execute(
+                """
+                UPDATE waymark.keys SET run_at = now(), branches = (
+                    SELECT jsonb_object_agg(n, '{"point": "started", "attempts": 1}'::jsonb
+                        || CASE n WHEN 0 THEN '{"rejected": {"status": 409, "body": "{}"}}' ELSE '{}' END::jsonb)
+                    FROM generate_series(0, 4) AS n)
+                """)
+            #expect(try await Completionist(world.orchestrator()).runOnce().finished == 1)
+            #expect(try await world.run(CallEach.self, ["a", "b", "c", "d", "e"]).rejection?.status == 409)
+            #expect(world.ledger.effects("call").sorted() == ["b", "c"])
+            #expect(world.ledger.effects("undo").sorted() == ["b", "c"])
+        }
+    }
+
     private static let items = [Item(name: "a", size: .small), Item(name: "b", size: .big)]
 
     @Test func elementsAndWaysAreThoseOnRecord() async throws {

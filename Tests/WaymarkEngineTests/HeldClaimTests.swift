@@ -20,16 +20,11 @@ import WaymarkTesting
         try await World.with({ _ in [Note()] }) { world async throws in
             let client = world.database.client
             let key = try IdempotencyKey("k1")
-            let context = KeyContext(
-                id: KeyIdentity.rowID(scope: world.scope, key: key), scope: world.scope, key: key, saga: Note.name,
-                incarnation: UUID())
             let orchestrator = try world.orchestrator()
-            let fingerprint = try Fingerprint(json: "1")
-            try await client.execute(
-                orchestrator.engine.statements.start(
-                    AcceptedRequest(context: context, sagaVersion: 1, json: "1", fingerprint: fingerprint)))
+            let request = try AcceptedRequest(saga: Note.name, version: 1, json: "1", key: key, scope: world.scope)
+            try await client.execute(orchestrator.engine.statements.start(request))
 
-            let repeated = Hold(id: context.id, saga: Note.name, fingerprint: fingerprint)
+            let repeated = Hold(id: request.context.id, saga: Note.name, fingerprint: request.fingerprint)
             guard case .entered = orchestrator.engine.held.enter(repeated) else {
                 Issue.record("nobody else holds it")
                 return

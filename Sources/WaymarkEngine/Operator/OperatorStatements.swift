@@ -55,7 +55,7 @@ struct OperatorStatements: Sendable {
     func handOver(_ row: OperatedRow, branches: [String: BranchState]?) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET fence = fence + 1, attempts = 0, parked_reason = NULL, locked_by = NULL, lease_until = now(),
+        SET fence = fence + 1, attempts = 0, deaths = 0, parked_reason = NULL, locked_by = NULL, lease_until = now(),
             run_at = now(), last_error = \(row.lastError),
             branches = coalesce(\(branches.map(PostgresJSON.init)), branches)
         WHERE id = \(row.id) AND fence = \(row.fence)

@@ -64,13 +64,11 @@ struct Engine: Sendable {
 
     /// Accepts a request within the transaction of the phase that starts it.
     func start(_ started: StartedSaga, scope: Scope, in postgres: PostgresTransaction) async throws {
-        let id = KeyIdentity.rowID(scope: scope, key: started.key)
-        let request = AcceptedRequest(
-            context: KeyContext(id: id, scope: scope, key: started.key, saga: started.saga, incarnation: UUID()),
-            sagaVersion: started.version, json: started.request,
-            fingerprint: try Fingerprint(json: started.request))
+        let request = try AcceptedRequest(
+            saga: started.saga, version: started.version, json: started.request, key: started.key, scope: scope)
         if try await !postgres.query(statements.start(request)).isEmpty { return }
-        guard let row = try await postgres.query(statements.observe(id)).first.map(ObservedRow.init) else {
+        guard let row = try await postgres.query(statements.observe(request.context.id)).first.map(ObservedRow.init)
+        else {
             throw TransientError("the key '\(started.key)' is being accepted right now")
         }
         guard row.scope == scope.description, row.key == started.key.description, row.saga == started.saga,

@@ -76,11 +76,9 @@ extension Orchestrator {
         _ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope
     ) async throws -> Submission {
         let (saga, request) = (prepared.saga, prepared.request)
-        let context = KeyContext(
-            id: id, scope: scope, key: key, saga: saga.declaration.name, incarnation: UUID())
-        let accepted = AcceptedRequest(
-            context: context, sagaVersion: saga.declaration.version, json: request.json,
-            fingerprint: try Fingerprint(json: request.json))
+        let accepted = try AcceptedRequest(
+            saga: saga.declaration.name, version: saga.declaration.version, json: request.json, key: key, scope: scope,
+            id: id)
         return try await accept(accepted, value: request.value, saga: saga)
     }
 

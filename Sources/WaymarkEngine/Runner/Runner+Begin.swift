@@ -128,11 +128,8 @@ extension Runner {
         guard case .child(let saga) = plan[work.step].kind else { preconditionFailure("a child's kind is child") }
         let (event, point, statements) = (eventName(work), machine.beginning(of: work), engine.statements)
         let key = try IdempotencyKey(KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work)))
-        let child = AcceptedRequest(
-            context: KeyContext(
-                id: KeyIdentity.rowID(scope: context.scope, key: key), scope: context.scope, key: key, saga: saga,
-                incarnation: UUID()),
-            sagaVersion: version, json: request.json, fingerprint: try Fingerprint(json: request.json))
+        let child = try AcceptedRequest(
+            saga: saga, version: version, json: request.json, key: key, scope: context.scope)
         let start = statements.start(child, parent: (context.id, event))
         let wait = Self.childPatience
         let update =

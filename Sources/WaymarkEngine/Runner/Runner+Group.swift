@@ -52,12 +52,16 @@ extension Runner {
     private func run(_ group: Group) async -> [BranchEnd] {
         let stop = StopFlag()
         if branches.values.contains(where: { $0.rejected != nil }) { stop.set() }
+        // Branches begin in order, so many at a time: of those that have recorded nothing, no other can have begun.
+        let untouched = group.lines.filter { branches[$0.name]?.isUntouched ?? true }
+        let fresh = Set(untouched.dropFirst(group.concurrency).map(\.name))
         return await withTaskGroup(of: (Int, BranchEnd).self) { tasks in
             var ends = [BranchEnd?](repeating: nil, count: group.lines.count)
             var next = 0
             func addNext() {
                 guard next < group.lines.count else { return }
-                let (index, runner) = (next, branchRunner(group.lines[next], stop))
+                let line = group.lines[next]
+                let (index, runner) = (next, branchRunner(line, stop, isFresh: fresh.contains(line.name)))
                 tasks.addTask { (index, await runner.runBranch()) }
                 next += 1
             }
@@ -71,14 +75,15 @@ extension Runner {
         }
     }
 
-    private func branchRunner(_ line: Line, _ stop: StopFlag) -> Runner {
+    /// - Parameter isFresh: whether nothing of the branch can have happened.
+    private func branchRunner(_ line: Line, _ stop: StopFlag, isFresh: Bool) -> Runner {
         var runner = self
         let state = branches[line.name] ?? BranchState(point: SagaDeclaration.started)
         runner.line = line
         runner.line.due = state.due
         runner.line.stop = stop
-        // What it takes first is in memory where the group was begun just now: nothing of it can have happened.
-        runner.current = state.since == nil ? line.input : nil
+        // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
+        runner.current = isFresh || state.since == nil ? line.input : nil
         if let since = state.since, let databaseClock {
             runner.pointCommittedAt = databaseClock.at + .seconds(since - databaseClock.seconds)
         }
@@ -102,7 +107,7 @@ extension Runner {
         }
         if let due = line.due, let clock = databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
             let left = Duration.seconds(due - clock.seconds) - (.now - clock.at)
-            if left > .milliseconds(5) { return .waiting(until: .now + left, event: state?.event, isIdle: isIdle) }
+            if left > Self.tolerance { return .waiting(until: .now + left, event: state?.event, isIdle: isIdle) }
         }
         var runner = self
         switch await runner.pursue(runner.machine.resume(sincePoint: sincePoint)) {

@@ -5,7 +5,7 @@ import Waymark
 /// What goes on when something that was waited for has come.
 extension Runner {
     /// The database's clock and this machine's sleep a little apart: a row that was due to be claimed is due.
-    private static let tolerance: Duration = .milliseconds(5)
+    static let tolerance: Duration = .milliseconds(5)
 
     /// Goes on after a sleep; back to sleep where it is too early.
     mutating func wakeUp(_ work: Work, _ wake: @Sendable (any Sendable) -> Wake) async -> Progression {

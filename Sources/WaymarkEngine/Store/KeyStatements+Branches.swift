@@ -22,6 +22,11 @@ struct BranchState: Codable, Sendable, Equatable {
         let body: String
     }
 
+    /// Whether the branch has recorded nothing: it was never begun, or whoever began it died over its first attempt.
+    var isUntouched: Bool {
+        point == SagaDeclaration.started && attempts == 1 && due == nil && parked == nil && rejected == nil
+    }
+
     var isFinished: Bool { point == SagaDeclaration.finished }
 
     var json: String {

@@ -134,14 +134,14 @@ extension KeyStatements {
     }
 
     /// Gives the lease back, due again after `delay`, or at once when one of `events` has arrived. The next claim counts a
-    /// new attempt, so a stop that made none passes one less as `attempts`.
+    /// new attempt, so a stop that made none passes one less as `attempts`. Whoever can give it back did not die of it.
     func release(
         _ id: UUID, fence: Int, at point: String, after delay: Duration, attempts: Int, events: [String] = [],
         error: String?
     ) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET lease_until = now(), locked_by = NULL,
+        SET lease_until = now(), locked_by = NULL, deaths = 0,
             run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(delay.inSeconds) * interval '1 second',
             attempts = \(attempts), last_error = coalesce(\(error)::text, last_error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done

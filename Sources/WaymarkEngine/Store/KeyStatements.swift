@@ -172,11 +172,3 @@ enum LineID: Sendable, Hashable {
     /// That of a branch of the group which the key's own recovery point is in.
     case branch(String, group: String)
 }
-
-/// A request on its way into the table.
-struct AcceptedRequest: Sendable {
-    let context: KeyContext
-    let sagaVersion: Int
-    let json: String
-    let fingerprint: Fingerprint
-}

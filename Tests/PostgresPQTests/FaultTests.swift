@@ -84,6 +84,56 @@ import WaymarkTesting
         #expect(failure.error.code == .commitOutcomeUnknown && rows.isEmpty)
     }
 
+    /// The server reports a statement's rows before it commits them, at the Sync. What goes wrong in between must not be
+    /// taken for a success: a process that believes in a commit which did not happen does things twice.
+    @Test(arguments: CommitFault.allCases, [true, false])
+    func whatIsReportedAndNotCommittedDidNotHappen(_ fault: CommitFault, isPrepared: Bool) async throws {
+        try await TestDatabase.with(script: fault.script) { database in
+            try await withTestClient(url: database.url, { $0.connection.preparedStatements = isPrepared }) { client in
+                let single = await postgresError {
+                    _ = try await client.query("INSERT INTO marks VALUES (1) RETURNING n")
+                }
+                #expect(fault.isExpected(single), "\(String(describing: single))")
+                let several = await postgresError {
+                    _ = try await client.pipeline(["INSERT INTO marks VALUES (2)", "INSERT INTO marks VALUES (3)"])
+                }
+                #expect(fault.isExpected(several), "\(String(describing: several))")
+                let each = try await client.pipelineEach(["INSERT INTO marks VALUES (4)", "SELECT 1"])
+                #expect(
+                    fault.isExpected(each.first.flatMap { if case .failure(let error) = $0 { error } else { nil } }))
+                let marks = try await client.query("SELECT n FROM marks").count
+                #expect(marks == 0, "and the pool goes on")
+            }
+        }
+    }
+
+    /// What goes wrong in the commit of a single statement.
+    enum CommitFault: CaseIterable {
+        case violation, termination
+
+        /// A table that no commit ever changes.
+        var script: String {
+            let effect =
+                switch self {
+                case .violation: "RAISE EXCEPTION 'not this one' USING ERRCODE = '23514'"
+                case .termination: "PERFORM pg_terminate_backend(pg_backend_pid())"
+                }
+            return """
+                CREATE TABLE marks (n int8);
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(effect); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER refusal AFTER INSERT ON marks DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION refuse();
+                """
+        }
+
+        func isExpected(_ error: PostgresError?) -> Bool {
+            switch self {
+            case .violation: error?.sqlState?.rawValue == "23514" && error?.code == .server
+            case .termination: error?.isConnectionLost == true
+            }
+        }
+    }
+
     @Test func aConnectionLostInTheBodyIsNotACommit() async throws {
         try await withTestClient({ $0.maximumConnections = 1 }) { client in
             for swallows in [true, false] {

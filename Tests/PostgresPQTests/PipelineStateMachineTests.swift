@@ -60,6 +60,16 @@ import Testing
         #expect(machine.received(.sync) == .complete(unitID: 1))
     }
 
+    @Test func aFailureBehindTheLastCommandIsTheCommits() {
+        var machine = machine(Unit(id: 1))
+        _ = startAll(&machine)
+        _ = machine.received(.success)
+        _ = machine.received(.end)
+        #expect(machine.received(.failure) == .recordCommitFailure(unitID: 1))
+        #expect(machine.received(.end) == .none)
+        #expect(machine.received(.sync) == .complete(unitID: 1))
+    }
+
     @Test func answersThatFitNothingGiveUp() {
         var idle = Machine()
         #expect(idle.received(.success) == .giveUp)

@@ -43,6 +43,8 @@ struct JobOutcome: Sendable {
     var isCancelled: Bool
     /// The failure of a statement that was sent in front of the job's own: `BEGIN` or an opening statement.
     var prefixFailure: PostgresError?
+    /// Why the implicit transaction of statements that had succeeded was not committed.
+    var commitFailure: PostgresError?
 
     /// The rows of all statements.
     ///
@@ -62,11 +64,16 @@ struct JobOutcome: Sendable {
     }
 
     /// The rows or the error of each statement; a skipped statement repeats the error that had it skipped.
+    ///
+    /// A statement has its rows only once the Sync behind it is answered. The server sends them before it commits: one that
+    /// is stopped in between has reported a success, and forgotten it.
     func each() -> [Result<PostgresRows, PostgresError>] {
         var cause = prefixFailure.map(translated)
+        let loss = loss
         return statements.map { outcome in
             switch outcome {
             case .rows(let buffer):
+                if let loss { return .failure(loss) }
                 return .success(PostgresRows(buffer: buffer))
             case .failed(let error):
                 let error = translated(error)
@@ -76,6 +83,16 @@ struct JobOutcome: Sendable {
                 return .failure(cause ?? endError)
             }
         }
+    }
+
+    /// Why what succeeded may not have taken effect.
+    private var loss: PostgresError? {
+        // Where one failed, that is what is known, and none took effect.
+        let hasFailed = statements.contains { if case .failed = $0 { true } else { false } }
+        if hasFailed { return nil }
+        if let commitFailure { return translated(commitFailure) }
+        if case .lost = end { return endError }
+        return nil
     }
 
     /// What this library makes of a server's error: its own cancellation is not the server's failure.

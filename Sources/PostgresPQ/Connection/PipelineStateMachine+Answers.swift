@@ -21,6 +21,8 @@ extension PipelineStateMachine {
         case none
         /// The result belongs to this command of this unit.
         case record(unitID: Int, Command)
+        /// The commands of this unit succeeded, and what they did was not committed at its Sync.
+        case recordCommitFailure(unitID: Int)
         /// The unit is answered.
         case complete(unitID: Int)
         /// The server and we have lost each other: close the connection.
@@ -36,6 +38,9 @@ extension PipelineStateMachine {
             let head = inFlight[0]
             if head.unit.isScript {
                 return .record(unitID: head.unit.id, .execute(0, name: nil))
+            }
+            if answer == .failure, head.answered == head.commands.count {
+                return .recordCommitFailure(unitID: head.unit.id)
             }
             guard head.answered < head.commands.count, !head.hasResult else { return .giveUp }
             inFlight[0].hasResult = true

@@ -9,6 +9,7 @@ extension PostgresConnection {
         /// The statements as sent, the transaction's prefix in front.
         var sent: [Statement] = []
         var outcomes: [StatementOutcome] = []
+        var commitFailure: PostgresError?
         var isSent = false
     }
 
@@ -95,6 +96,7 @@ extension PostgresConnection {
         var outcome = JobOutcome(
             statements: running.outcomes.isEmpty ? own : Array(own[prefixCount...]), end: end,
             isCancelled: running.job.isCancelled.load(ordering: .acquiring))
+        outcome.commitFailure = running.commitFailure
         for (index, prefix) in running.outcomes.prefix(prefixCount).enumerated() {
             guard case .failed(let error) = prefix else { continue }
             outcome.prefixFailure = error

@@ -1,5 +1,5 @@
 extension PostgresConnection {
-    /// Runs a statement and returns its rows, all of them.
+    /// Runs a statement and returns its rows, all of them, once what it did is committed.
     ///
     /// Throws ``PostgresError``, or `CancellationError` when the task was cancelled before there was a result. A
     /// statement that was interrupted by the loss of the connection may have taken effect.

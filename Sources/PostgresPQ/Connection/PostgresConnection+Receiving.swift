@@ -57,6 +57,10 @@ extension PostgresConnection {
         case .record(let unitID, let command):
             if let result { record(result, command, unitID) }
             return true
+        case .recordCommitFailure(let unitID):
+            // A deferred constraint, a conflict between serializable transactions, the end of the server's process.
+            if let result { jobs[unitID]?.commitFailure = PostgresError(result: result.pointer, sql: nil) }
+            return true
         case .complete(let unitID):
             complete(unitID)
             return true

@@ -52,6 +52,15 @@ extension PrivateCluster {
         settings: [String: String] = [:],
         logger: Logger
     ) async throws -> PrivateCluster {
+        try await temporary(settings: settings, logger: logger) { try await $0.initialize() }
+    }
+
+    /// - Parameter makeData: makes the data of the cluster, which has none yet.
+    static func temporary(
+        settings: [String: String],
+        logger: Logger,
+        _ makeData: (Server) async throws -> Void
+    ) async throws -> PrivateCluster {
         let account = try ServerAccount.choose(data: nil)
         let binaries = try await ServerBinaries.find(data: nil, account: account)
         let place = try ClusterPlace.temporary(for: account)
@@ -65,7 +74,7 @@ extension PrivateCluster {
         do {
             let watch = try await OwnerWatch.start(over: server)
             do {
-                try await server.initialize()
+                try await makeData(server)
                 return PrivateCluster(server: server, watch: watch, startedHere: try await server.start())
             } catch {
                 watch.end()

@@ -111,7 +111,7 @@ struct Server: Sendable {
         return false
     }
 
-    private func control(_ arguments: [String]) async throws -> Command.Result {
+    func control(_ arguments: [String]) async throws -> Command.Result {
         let common = ["--pgdata=\(place.dataDirectory)", "--wait", "--timeout=\(Self.patienceSeconds)", "--silent"]
         return try await Command.run(binaries.path("pg_ctl"), arguments + common, as: account)
     }

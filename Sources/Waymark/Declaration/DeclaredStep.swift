@@ -31,16 +31,16 @@ public struct DeclaredStep: Sendable {
     public let exhaustion: Exhaustion
     /// How long one attempt may take; of a step that waits, how long it waits.
     public let timeout: Duration
-    public let compensation: DeclaredCompensation?
+    public internal(set) var compensation: DeclaredCompensation?
     /// The foreign service whose limits the step keeps to.
     public let service: ForeignService?
     /// What a choice chooses from, and what a group does.
-    public let branches: [DeclaredBranch]
+    public internal(set) var branches: [DeclaredBranch]
     /// The type names of what the step takes and gives, for people.
     public let inputType: String
     public let outputType: String
 
-    package let body: StepBody
+    package internal(set) var body: StepBody
     /// Whether the step runs at all on its input; one that does not passes its input on.
     package let condition: (@Sendable (any Sendable) -> Bool)?
     package let skip: (@Sendable (any Sendable) throws -> StepValue)?
@@ -72,7 +72,7 @@ public struct DeclaredStep: Sendable {
 public struct DeclaredBranch: Sendable {
     /// The case that leads to it, or its number.
     public let label: String
-    public let steps: [DeclaredStep]
+    public internal(set) var steps: [DeclaredStep]
 }
 
 /// The declared undo of a step.
@@ -80,5 +80,19 @@ public struct DeclaredCompensation: Sendable {
     public let kind: DeclaredStep.Kind
     public let retry: RetryPolicy
     public let timeout: Duration
-    package let body: StepBody
+    package internal(set) var body: StepBody
+}
+
+extension DeclaredStep {
+    func mappingBodies(_ map: (_ name: String, _ body: StepBody) -> StepBody) -> DeclaredStep {
+        var copy = self
+        copy.body = map(name, body)
+        if let undo = compensation {
+            copy.compensation?.body = map(DeclaredCompensation.recoveryPoint(undoing: name), undo.body)
+        }
+        for index in copy.branches.indices {
+            copy.branches[index].steps = branches[index].steps.map { $0.mappingBodies(map) }
+        }
+        return copy
+    }
 }

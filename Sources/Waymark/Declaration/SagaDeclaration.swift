@@ -13,13 +13,13 @@ public struct SagaDeclaration: Sendable {
     public let name: String
     public let version: Int
     /// The saga's own sequence; those inside choices and groups are their steps' branches.
-    public let steps: [DeclaredStep]
+    public private(set) var steps: [DeclaredStep]
     /// The type names of the request and the response, for people.
     public let requestType: String
     public let responseType: String
 
     package let sagaType: any Saga.Type
-    package let plan: StepPlan
+    package private(set) var plan: StepPlan
     /// Reads a stored request that was accepted by a version of the saga.
     package let decodeRequest: @Sendable (_ json: String, _ version: Int) throws -> any Sendable
 
@@ -59,6 +59,15 @@ public struct SagaDeclaration: Sendable {
         responseType = String(describing: S.Response.self)
         sagaType = type
         plan = StepPlan(steps)
+    }
+
+    /// The same saga with other bodies: for tests that watch what steps do, and stop them.
+    /// - Parameter map: is given the name of each step, with `RecoveryPoint`'s mark for its compensation.
+    package func mappingBodies(_ map: (_ name: String, _ body: StepBody) -> StepBody) -> SagaDeclaration {
+        var copy = self
+        copy.steps = steps.map { $0.mappingBodies(map) }
+        copy.plan = StepPlan(copy.steps)
+        return copy
     }
 
     /// All recovery points a request of this saga can be at, in the order in which it reaches them: forwards first,

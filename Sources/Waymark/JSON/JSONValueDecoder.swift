@@ -38,7 +38,7 @@ struct JSONValueDecoder: Decoder {
         case is Date.Type: special = try JSONCoding.date(from: text(type))
         case is Data.Type: special = Data(base64Encoded: try text(type))
         case is URL.Type: special = URL(string: try text(type))
-        case is Decimal.Type: special = Decimal(string: try digits(type), locale: Locale(identifier: "en_US_POSIX"))
+        case is Decimal.Type: special = Self.decimal(try digits(type))
         default: return try Value(from: self)
         }
         guard let special = special as? Value else {
@@ -46,6 +46,14 @@ struct JSONValueDecoder: Decoder {
                 .init(codingPath: codingPath, debugDescription: "not a valid \(type)"))
         }
         return special
+    }
+
+    /// Nil where a `Decimal` would round, as it does from its 39th digit on: two amounts must not become one.
+    private static func decimal(_ digits: String) -> Decimal? {
+        guard let decimal = Decimal(string: digits, locale: Locale(identifier: "en_US_POSIX")),
+            DecimalNumber(decimal.description).canonical == DecimalNumber(digits).canonical
+        else { return nil }
+        return decimal
     }
 
     func text(_ type: any Any.Type) throws -> String {

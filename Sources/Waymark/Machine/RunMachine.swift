@@ -228,13 +228,19 @@ package struct RunMachine: Sendable {
         switch traits.kind {
         case .foreignCall(.atMostOnce):
             return traits.reconciles ? .reconcile(work) : .park(.outcomeUnknown)
-        case .foreignCall(.keyed(let horizon)) where sincePoint + traits.timeout >= horizon:
-            // A keyed call is made only where its whole attempt lies within the horizon: the foreign system may see the
-            // call as late as the timeout.
+        case .foreignCall where isPastHorizon(work, sincePoint: sincePoint):
             return traits.reconciles ? .reconcile(work) : .park(.horizonPassed)
         default:
             return .perform(work)
         }
+    }
+
+    /// Whether a keyed call would not lie within its horizon as a whole: the foreign system may see it as late as the
+    /// timeout. Asked when the call is decided on and once more when it is sent, for a process may be frozen in between.
+    package func isPastHorizon(_ work: Work, sincePoint: Duration) -> Bool {
+        let traits = traits(of: work)
+        guard case .foreignCall(.keyed(let horizon)) = traits.kind else { return false }
+        return sincePoint + traits.timeout >= horizon
     }
 
     private var atEnd: Action {

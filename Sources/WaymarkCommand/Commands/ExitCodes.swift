@@ -20,7 +20,7 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
         throw error
     } catch let error as ValidationError {
         throw error
-    } catch let error as PostgresError where error.code == .connectFailed || error.code == .poolTimeout {
+    } catch let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout {
         logger.critical("the database cannot be reached", metadata: ["error": .string(error.message)])
         throw ExitCode.unavailable
     } catch let error as PrivatePostgresError {

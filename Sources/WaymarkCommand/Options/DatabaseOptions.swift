@@ -46,7 +46,6 @@ struct DatabaseOptions: ParsableArguments {
     private func database(_ url: String) throws -> Database {
         var connection = try PostgresConfiguration(url)
         connection.preparedStatements = preparedStatements
-        connection.applicationName = "waymark"
         var pool = PostgresClient.Configuration(connection: connection)
         pool.maximumConnections = maximumConnections
         return Database(pool: pool, schema: try SchemaName(schema))

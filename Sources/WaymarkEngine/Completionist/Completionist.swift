@@ -98,7 +98,7 @@ public final class Completionist: Service {
     }
 
     private func claim(limit: Int) async throws -> (rows: [ClaimedRow], at: ContinuousClock.Instant) {
-        let sentAt = ContinuousClock.now
+        let sentAt = engine.clock.now()
         let quarantined = try await quarantine.sagas(engine)
         let claimed: PostgresRows
         if quarantined.isEmpty {

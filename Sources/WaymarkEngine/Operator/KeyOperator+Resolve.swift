@@ -45,7 +45,8 @@ extension KeyOperator {
             step: point.description, output: json, attempt: max(line.state.attempts, 1),
             version: position.declaration.version, mark: .resolved)
         guard work.finishes, line.id == .main else {
-            return statements.advance(row.id, fence: row.fence, line.id, from: work.from, to: work.to, entry: entry)
+            return statements.advance(
+                row.id, fence: row.fence, line.id, going: work.direction, from: work.from, to: work.to, entry: entry)
         }
         let answer = isForward ? StoredAnswer(status: StoredAnswer.successStatus, body: json) : nil
         let finish = statements.finish(row.id, fence: row.fence, from: work.from, entry: entry, answer: answer)
@@ -60,7 +61,8 @@ extension KeyOperator {
         if work.isBegun, case .foreignCall(.atMostOnce) = position.kind(of: work) {
             point = try position.point(before: work, of: line)
         }
-        return statements.begin(row.id, fence: row.fence, line.id, from: work.from, to: point, attempts: 1)
+        return statements.begin(
+            row.id, fence: row.fence, line.id, going: work.direction, from: work.from, to: point, attempts: 1)
     }
 }
 

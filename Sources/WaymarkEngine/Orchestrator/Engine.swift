@@ -9,17 +9,20 @@ struct Engine: Sendable {
     let registry: SagaRegistry
     let configuration: EngineConfiguration
     let statements: KeyStatements
-    let held = HeldKeys()
+    let held: HeldKeys
     let metrics = EngineMetrics()
     let logger: Logger
+
+    var clock: EngineClock { configuration.clock }
 
     init(postgres: PostgresClient, sagas: SagaRegistry, configuration: EngineConfiguration, logger: Logger) {
         self.postgres = postgres
         self.registry = sagas
         self.configuration = configuration
         self.logger = logger
+        held = HeldKeys(clock: configuration.clock)
         statements = KeyStatements(
-            schema: configuration.schema, holder: ProcessIdentity.description, lease: configuration.lease,
+            schema: configuration.schema, holder: configuration.holder, lease: configuration.lease,
             retention: configuration.retention)
     }
 
@@ -28,7 +31,7 @@ struct Engine: Sendable {
     func drive(
         _ row: ClaimedRow, claimedAt: ContinuousClock.Instant, as saga: RegisteredSaga? = nil
     ) async -> Conclusion {
-        let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil)
+        let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil, clock: clock)
         let conclusion = await work(under: hold) {
             hold.confirm(fence: row.fence, at: claimedAt)
             do {

@@ -15,6 +15,10 @@ public struct EngineConfiguration: Sendable {
     /// The schema that holds Waymark's tables.
     public var schema: SchemaName = .waymark
 
+    package var clock: EngineClock = .system
+    /// What the process calls itself, in `locked_by` and in journals.
+    package var holder = ProcessIdentity.description
+
     public init() {}
 }
 

@@ -87,7 +87,12 @@ extension Orchestrator {
         _ request: AcceptedRequest, value: any Sendable, saga: RegisteredSaga
     ) async throws -> Submission {
         for _ in 0..<EngineLimits.acceptRounds {
-            let hold = Hold(id: request.context.id, saga: request.context.saga, fingerprint: request.fingerprint)
+            // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
+            // its foreign keys nor its fence may meet those of its successor.
+            let request = request.asAnotherOperation()
+            let hold = Hold(
+                id: request.context.id, saga: request.context.saga, fingerprint: request.fingerprint,
+                clock: engine.clock)
             let conclusion = await engine.work(under: hold) { [engine] in
                 let runner = Runner(engine: engine, saga: saga, accepting: request, value: value, hold: hold)
                 return await runner.acceptAndRun(request)
@@ -150,7 +155,7 @@ extension Orchestrator {
     private func claim(
         _ request: AcceptedRequest, _ saga: RegisteredSaga, fence: Int
     ) async throws -> Submission? {
-        let claimedAt = ContinuousClock.now
+        let claimedAt = engine.clock.now()
         let query = engine.statements.claim(request.context.id, fence: fence)
         let claimed = try await engine.postgres.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
         guard let claimed else { return nil }

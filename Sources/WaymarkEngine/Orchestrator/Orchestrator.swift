@@ -84,6 +84,11 @@ public final class Orchestrator: Service {
         }
     }
 
+    /// Gives up all keys without a word to the database, as a process does that dies: for tests.
+    package func abandon() {
+        engine.held.loseAll()
+    }
+
     /// Whether the database answers, for health checks.
     package func isDatabaseReachable() async -> Bool {
         let postgres = engine.postgres

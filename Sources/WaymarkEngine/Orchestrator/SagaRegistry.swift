@@ -13,10 +13,15 @@ public struct SagaRegistry: Sendable {
     /// - Throws: `SagaDeclarationError` for a saga that cannot run as declared, `WaymarkError` for two of one name, for a child
     ///   that is not among them, and for two foreign services of one name whose limits differ.
     public init(_ sagas: [any Saga]) throws {
+        try self.init(sagas) { $0 }
+    }
+
+    /// - Parameter adapt: may exchange the bodies of a declaration.
+    package init(_ sagas: [any Saga], adapting adapt: (SagaDeclaration) -> SagaDeclaration) throws {
         var byName: [String: RegisteredSaga] = [:]
         var declarations: [SagaDeclaration] = []
         for saga in sagas {
-            let registered = try RegisteredSaga(saga)
+            let registered = try RegisteredSaga(saga, adapting: adapt)
             declarations.append(registered.declaration)
             if byName.updateValue(registered, forKey: registered.declaration.name) != nil {
                 throw WaymarkError(.duplicateName, "two sagas are named '\(registered.declaration.name)'")
@@ -58,8 +63,8 @@ struct RegisteredSaga: Sendable {
     /// Decodes a request as the saga's type, and encodes it as it is stored.
     let requestFromJSON: @Sendable (JSONValue) throws -> StepValue
 
-    init<S: Saga>(_ saga: S) throws {
-        self.init(try SagaDeclaration(saga), of: S.self)
+    init<S: Saga>(_ saga: S, adapting adapt: (SagaDeclaration) -> SagaDeclaration) throws {
+        self.init(adapt(try SagaDeclaration(saga)), of: S.self)
     }
 
     init<S: Saga>(_ declaration: SagaDeclaration, of saga: S.Type) {

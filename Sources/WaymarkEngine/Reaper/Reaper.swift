@@ -39,7 +39,7 @@ public final class Reaper: Service {
         return reaped
     }
 
-    private var finished: PostgresQuery { delete("done AND expires_at <= now()", oldestFirst: "expires_at") }
+    var finished: PostgresQuery { delete("done AND expires_at <= now()", oldestFirst: "expires_at") }
 
     /// Of a key that nobody holds, `run_at` is when its last holder gave it back, or fell silent. A parked one's is
     /// infinity.

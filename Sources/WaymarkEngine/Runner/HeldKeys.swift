@@ -13,6 +13,9 @@ final class HeldKeys: Sendable {
     }
 
     private let state = Mutex(State())
+    private let clock: EngineClock
+
+    init(clock: EngineClock) { self.clock = clock }
 
     /// Whether nothing new is to begin.
     var isStopping: Bool { state.withLock { $0.isStopping } }
@@ -81,16 +84,21 @@ final class HeldKeys: Sendable {
     /// How long cancelled work has to give its key back.
     private static let handBackTime: Duration = .seconds(2)
 
+    /// Gives up everything at once: what runs is cancelled, and commits nothing any more.
+    func loseAll() {
+        for hold in all { hold.lose() }
+    }
+
     /// Gives up what was not renewed in time. Asks no database: a silent one must not keep us from noticing.
     func loseLapsed(lease: Duration) {
-        let now = ContinuousClock.now
+        let now = clock.now()
         for hold in all where hold.due(at: now, lease: lease) == .lose { hold.lose() }
     }
 
     /// Renews what is due, once. A hold whose renewal finds the fence moved is lost.
     /// - Throws: `PostgresError` when the database cannot be asked; the holds stay until their lease has run out.
     func renewOnce(_ statements: KeyStatements, on postgres: PostgresClient, lease: Duration) async throws {
-        let now = ContinuousClock.now
+        let now = clock.now()
         var renewals: [(hold: Hold, fence: Int)] = []
         for hold in all {
             if case .renew(let fence) = hold.due(at: now, lease: lease) { renewals.append((hold, fence)) }

@@ -13,7 +13,7 @@ final class Hold: Sendable {
         /// Nil until the row is committed: there is no lease to renew before.
         var fence: Int?
         /// When the lease was last known to be ours, by this machine's clock, taken before the statement was sent.
-        var confirmedAt = ContinuousClock.now
+        var confirmedAt: ContinuousClock.Instant
         /// Until when the step at hand may take, of each line. Steps that all outlive it are not renewed: a hung call must
         /// not keep its key.
         var stepDeadlines: [String: ContinuousClock.Instant] = [:]
@@ -24,12 +24,15 @@ final class Hold: Sendable {
         var waiter: CheckedContinuation<Conclusion, Never>?
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let clock: EngineClock
 
-    init(id: UUID, saga: String, fingerprint: Fingerprint?) {
+    init(id: UUID, saga: String, fingerprint: Fingerprint?, clock: EngineClock = .system) {
         self.id = id
         self.saga = saga
         self.fingerprint = fingerprint
+        self.clock = clock
+        state = Mutex(State(confirmedAt: clock.now()))
     }
 
     var isLost: Bool { state.withLock { $0.isLost } }
@@ -71,7 +74,7 @@ final class Hold: Sendable {
     }
 
     func beginStep(timeout: Duration, line: String) {
-        state.withLock { $0.stepDeadlines[line] = .now + timeout }
+        state.withLock { $0.stepDeadlines[line] = clock.now() + timeout }
     }
 
     func endLine(_ line: String) {

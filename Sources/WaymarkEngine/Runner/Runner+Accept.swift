@@ -4,7 +4,7 @@ import Waymark
 extension Runner {
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
     consuming func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
-        let sentAt = ContinuousClock.now
+        let sentAt = self.now
         guard let work = machine.next else { preconditionFailure("a saga has at least one step") }
         let step = plan[work.step]
         guard case .phase(let body) = step.body, case .atomicPhase(let isolation) = step.kind, let current,
@@ -38,7 +38,7 @@ extension Runner {
     private consuming func acceptAfter(
         _ verdict: Verdict, of work: Work, _ request: AcceptedRequest
     ) async -> Conclusion {
-        let sentAt = ContinuousClock.now
+        let sentAt = self.now
         if case .interrupted = verdict { return .lost }
         switch await insert(request) {
         case .failure(let error): return error.sqlState == .lockNotAvailable ? Self.busy : .unreachable(error)
@@ -80,7 +80,7 @@ extension Runner {
     /// A lease counts from the beginning of the transaction that accepted the key. After a long first phase little may be
     /// left of it, and nobody could renew it before the commit.
     private func renewIfOld(_ sentAt: ContinuousClock.Instant) async {
-        let now = ContinuousClock.now
+        let now = self.now
         guard now - sentAt > engine.configuration.lease / 3 else { return }
         let renewal = engine.statements.renew(context.id, fence: fence)
         guard case .success(true) = await engine.postgres.patiently({ try await !$0.query(renewal).isEmpty }) else {

@@ -20,9 +20,14 @@ extension Runner {
             switch plan[work.step].body {
             case .sleep(let wake):
                 let end = wake(input)
-                if Self.delay(until: end) > .zero { return await rest(work, until: end) }
-                return await wakeUp(work, wake)
-            case .wait: return await rest(work, until: .after(plan[work.step].timeout), event: eventName(work))
+                switch await delay(until: end) {
+                case .failure(let error): return unreachable(error)
+                case .success(let delay) where delay > .zero: return await rest(work, until: end, delay)
+                case .success: return await wakeUp(work, wake)
+                }
+            case .wait:
+                let timeout = plan[work.step].timeout
+                return await rest(work, until: .after(timeout), timeout, event: eventName(work))
             case .child(let child): return try await startChild(work, child.request(input), version: child.version)
             case .parallel: return await begin(work, remembering: nil, branches: plan.lines(of: work.step).indices)
             case .forEach(let body): return try await begin(work, body.elements(input))
@@ -77,8 +82,8 @@ extension Runner {
                 step: point, output: $0.json, attempt: machine.state.attempts, version: saga.declaration.version)
         }
         let update = engine.statements.begin(
-            context.id, fence: fence, line.id, from: work.from, to: point, attempts: machine.state.attempts,
-            entry: entry, branches: indices.map { "\($0)" })
+            context.id, fence: fence, line.id, going: work.direction, from: work.from, to: point,
+            attempts: machine.state.attempts, entry: entry, branches: indices.map { "\($0)" })
         // A call that is made anew is begun anew: then the point stays, and only the first sending can have been ours.
         switch await write(update, landed: { $0.recoveryPoint == point && point != work.from }) {
         case .lost: return lost()
@@ -86,19 +91,19 @@ extension Runner {
         case .done: break
         }
         for index in indices { branches["\(index)"] = BranchState(point: SagaDeclaration.started) }
-        pointCommittedAt = .now
+        pointCommittedAt = now
         return .next(machine.begun(work, as: point))
     }
 
-    /// Commits that nothing is to be done until `end`, and gives the key back.
-    private func rest(_ work: Work, until end: Wake, event: String? = nil) async -> Progression {
-        let (point, delay) = (machine.beginning(of: work), Self.delay(until: end))
+    /// Commits that nothing is to be done until `end`, which is `delay` from now, and gives the key back.
+    private func rest(_ work: Work, until end: Wake, _ delay: Duration, event: String? = nil) async -> Progression {
+        let point = machine.beginning(of: work)
         guard line.isMain else {
             let state = BranchState(point: point, event: event)
             let update = engine.statements.move(
                 context.id, fence: fence, line.id, from: work.from, state, isProgress: true, due: delay)
             let written = await write(update, landed: { $0.recoveryPoint == point })
-            return ended(written, as: .branch(.waiting(until: .now + delay, event: event, isIdle: true)))
+            return ended(written, as: .branch(.waiting(until: now + delay, event: event, isIdle: true)))
         }
         let update = engine.statements.rest(
             context.id, fence: fence, from: work.from, to: point, until: end, event: event)
@@ -116,10 +121,12 @@ extension Runner {
         }
     }
 
-    static func delay(until end: Wake) -> Duration {
+    /// By the database's clock: this machine's would end a sleep early, or a branch's late.
+    private func delay(until end: Wake) async -> Result<Duration, PostgresError> {
         switch end {
-        case .after(let delay): max(delay, .zero)
-        case .at(let date): .seconds(max(date.timeIntervalSinceNow, 0))
+        case .after(let delay): .success(max(delay, .zero))
+        case .at(let date):
+            await databaseSeconds().map { .seconds(max(date.timeIntervalSince1970 - $0, 0)) }
         }
     }
 
@@ -146,7 +153,7 @@ extension Runner {
         return ended(
             written,
             as: line.isMain
-                ? .concluded(.progress(progress)) : .branch(.waiting(until: .now + wait, event: event, isIdle: false)))
+                ? .concluded(.progress(progress)) : .branch(.waiting(until: now + wait, event: event, isIdle: false)))
     }
 
     /// A child's answer wakes its parent; this is for an answer that was lost with what somebody did to the tables.

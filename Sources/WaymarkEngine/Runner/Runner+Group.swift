@@ -106,8 +106,8 @@ extension Runner {
             return .finished(value: value, journal, done: [])
         }
         if let due = line.due, let clock = databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
-            let left = Duration.seconds(due - clock.seconds) - (.now - clock.at)
-            if left > Self.tolerance { return .waiting(until: .now + left, event: state?.event, isIdle: isIdle) }
+            let left = Duration.seconds(due - clock.seconds) - (now - clock.at)
+            if left > Self.tolerance { return .waiting(until: now + left, event: state?.event, isIdle: isIdle) }
         }
         var runner = self
         switch await runner.pursue(runner.machine.resume(sincePoint: sincePoint)) {
@@ -134,7 +134,7 @@ extension Runner {
         if let until = waits.map(\.until).min() {
             // Another branch may have been at work for long since.
             return await release(
-                after: max(until - .now, .zero), attempts: machine.state.attempts - 1,
+                after: max(until - now, .zero), attempts: machine.state.attempts - 1,
                 events: waits.compactMap(\.event),
                 cause: waits.allSatisfy(\.isResting) ? .waiting : .backoff)
         }

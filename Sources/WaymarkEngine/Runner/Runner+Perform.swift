@@ -80,8 +80,11 @@ extension Runner {
         timeout: Duration, _ work: Work
     ) async -> Verdict {
         // A process that was frozen until now must not call for a key that is somebody else's by now.
-        if hold.due(at: .now, lease: engine.configuration.lease) == .lose { hold.lose() }
+        if hold.due(at: now, lease: engine.configuration.lease) == .lose { hold.lose() }
         if hold.isLost { return .lost }
+        if machine.isPastHorizon(work, sincePoint: sincePoint) {
+            return .failed(.transient(retryAfter: nil), "the horizon passed before the call was sent")
+        }
         let call = self.call(for: work, timeout: timeout)
         let value: StepValue
         do {
@@ -109,7 +112,7 @@ extension Runner {
 
     /// Runs a phase's body in a transaction that also commits the recovery point.
     ///
-    /// The body's statements, then in one pipeline: staged jobs, the guarded update of the key, COMMIT. A guard that
+    /// The body's statements, then in one pipeline: the guarded update of the key, staged jobs, COMMIT. A guard that
     /// finds no row fails, so the server skips COMMIT, and nothing of the phase remains.
     func commitPhase(
         _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration, accepting: AcceptedRequest? = nil,
@@ -131,7 +134,8 @@ extension Runner {
                     job, id: KeyIdentity.jobID(context, recoveryPoint: jobPoint, position: position),
                     keyID: context.id, position: position)
             }
-            return inserts + [progress(work, value, orFail: true)]
+            // The guard first: a job that an earlier try inserted must not hide that this try is one too many.
+            return [progress(work, value, orFail: true)] + inserts
         }
         return value
     }
@@ -147,7 +151,10 @@ extension Runner {
     /// Commits what a step came to, in one statement.
     func commitResult(_ work: Work, _ value: StepValue, mark: JournalEntry.Mark? = nil) async -> Verdict {
         let update = progress(work, value, mark: mark)
-        switch await write(update, step: journalName(work), landed: { $0.recoveryPoint == work.to }) {
+        // Whoever finds the step committed may have found an earlier try's commit, which was still under way.
+        switch await write(
+            update, step: journalName(work), landed: { $0.recoveryPoint == work.to && $0.holds(value) })
+        {
         case .done: return .committed(value, mark)
         case .lost: return .lost
         case .failed(let error):
@@ -166,7 +173,7 @@ extension Runner {
         let statements = engine.statements
         guard work.finishes, line.isMain else {
             let update = statements.advance(
-                context.id, fence: fence, line.id, from: work.from, to: work.to, entry: entry)
+                context.id, fence: fence, line.id, going: work.direction, from: work.from, to: work.to, entry: entry)
             return orFail ? statements.orFail(update) : update
         }
         let isForward = work.direction == .forward

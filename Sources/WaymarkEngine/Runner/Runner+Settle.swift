@@ -35,7 +35,7 @@ extension Runner {
                 conflicts += 1
                 if conflicts > EngineLimits.conflictReruns { return .failed(.transient(retryAfter: nil), error) }
                 let pause = Double.random(in: 0...EngineLimits.conflictPause.inSeconds)
-                if (try? await Task.sleep(for: .seconds(pause))) == nil { return .interrupted }
+                if (try? await engine.clock.sleep(.seconds(pause))) == nil { return .interrupted }
             case .uncertain(let error):
                 outages += 1
                 switch await whereabouts(of: work) {

@@ -11,11 +11,15 @@ extension Runner {
     mutating func wakeUp(_ work: Work, _ wake: @Sendable (any Sendable) -> Wake) async -> Progression {
         do {
             let input = try self.input(of: work)
-            let left =
-                switch wake(input) {
-                case .after(let duration): duration - sincePoint
-                case .at(let date): Duration.seconds(date.timeIntervalSince1970 - databaseSeconds)
+            let left: Duration
+            switch wake(input) {
+            case .after(let duration): left = duration - sincePoint
+            case .at(let date):
+                switch await databaseSeconds() {
+                case .success(let now): left = .seconds(date.timeIntervalSince1970 - now)
+                case .failure(let error): return unreachable(error)
                 }
+            }
             if left > Self.tolerance {
                 return await release(after: left, attempts: machine.state.attempts - 1, cause: .waiting)
             }
@@ -77,9 +81,12 @@ extension Runner {
         }
     }
 
-    /// The database's clock, in seconds since 1970, as well as we know it.
-    private var databaseSeconds: Double {
-        guard let databaseClock else { return Date.now.timeIntervalSince1970 }
-        return databaseClock.seconds + (ContinuousClock.now - databaseClock.at).inSeconds
+    /// The database's clock, in seconds since 1970: as the claim told it, else asked for. This machine's may be hours off.
+    func databaseSeconds() async -> Result<Double, PostgresError> {
+        if let databaseClock {
+            return .success(databaseClock.seconds + (now - databaseClock.at).inSeconds)
+        }
+        let clock = engine.statements.clock
+        return await engine.postgres.patiently { try await $0.query(clock).decode(Double.self)[0] }
     }
 }

@@ -43,17 +43,19 @@ extension Runner {
         let update =
             line.isMain
             ? engine.statements.recordAttempt(
-                context.id, fence: fence, at: point, attempt: attempt, error: lastError ?? "")
-            : move(BranchState(point: point, attempts: attempt))
+                context.id, fence: fence, going: machine.state.direction, at: point, attempt: attempt,
+                error: lastError ?? "")
+            : move(BranchState(point: point, attempts: attempt), attemptsBelow: attempt)
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay, line: line.name)
-        switch await write(update, landed: { _ in false }) {
+        // Where the row stands as it stood, it is the attempt that is counted already.
+        switch await write(update, landed: { $0.recoveryPoint == point }) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done: break
         }
         // A stop does not wait for a backoff: the next perform hands the key back.
-        try? await Task.sleep(for: delay)
+        try? await engine.clock.sleep(delay)
         if hold.isLost { return lost() }
         return .next(machine.retried(sincePoint: sincePoint))
     }
@@ -79,7 +81,7 @@ extension Runner {
         case .done:
             self.answer = answer
             branches = [:]
-            pointCommittedAt = .now
+            pointCommittedAt = now
             return .next(machine.rejected(finishes: finishes))
         }
     }
@@ -95,7 +97,7 @@ extension Runner {
         guard line.isMain else {
             let state = BranchState(point: point, attempts: attempts + 1, event: events.first)
             return await endBranch(
-                state, due: delay, as: .waiting(until: .now + delay, event: events.first, isIdle: isIdle))
+                state, due: delay, as: .waiting(until: now + delay, event: events.first, isIdle: isIdle))
         }
         let update = engine.statements.release(
             context.id, fence: fence, at: point, after: delay, attempts: attempts, events: events, error: lastError)
@@ -129,10 +131,10 @@ extension Runner {
     }
 
     /// Records where a branch stands, without moving its point.
-    private func move(_ state: BranchState, due: Duration? = nil) -> PostgresQuery {
+    private func move(_ state: BranchState, due: Duration? = nil, attemptsBelow bound: Int? = nil) -> PostgresQuery {
         engine.statements.move(
             context.id, fence: fence, line.id, from: machine.state.recoveryPoint, state, isProgress: false, due: due,
-            error: lastError)
+            attemptsBelow: bound, error: lastError)
     }
 
     private func endBranch(_ state: BranchState, due: Duration? = nil, as end: BranchEnd) async -> Progression {

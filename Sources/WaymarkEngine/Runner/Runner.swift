@@ -65,7 +65,7 @@ struct Runner {
         branches = [:]
         events = [:]
         current = value
-        pointCommittedAt = .now
+        pointCommittedAt = engine.clock.now()
         databaseClock = nil
     }
 
@@ -98,7 +98,8 @@ struct Runner {
                 choices: journal.choices(saga.declaration.plan), done: journal.done))
         answer = row.pendingAnswer
         pointCommittedAt = instant - row.sincePoint
-        databaseClock = (row.claimedAt, instant)
+        // Not as of the claim's sending: it may have waited for the database, and nothing must end early for that.
+        databaseClock = (row.claimedAt, engine.clock.now())
     }
 
     static func events(_ json: String) throws -> [String: JSONValue] {
@@ -108,7 +109,9 @@ struct Runner {
         return events
     }
 
-    var sincePoint: Duration { .now - pointCommittedAt }
+    var now: ContinuousClock.Instant { engine.clock.now() }
+
+    var sincePoint: Duration { now - pointCommittedAt }
 
     /// Goes on with a key that is held, until it is answered, given back, parked or lost.
     mutating func run() async -> Conclusion {
@@ -232,7 +235,7 @@ struct Runner {
                 }
             }
         }
-        pointCommittedAt = .now
+        pointCommittedAt = now
         lastError = nil
         engine.metrics.commitStep()
         return machine.committed(work, choice: choice, counts: mark?.isUndoable ?? true)

@@ -3,7 +3,7 @@ import Waymark
 
 /// A request on its way into the table.
 struct AcceptedRequest: Sendable {
-    let context: KeyContext
+    private(set) var context: KeyContext
     let sagaVersion: Int
     let json: String
     let fingerprint: Fingerprint
@@ -19,5 +19,13 @@ struct AcceptedRequest: Sendable {
         sagaVersion = version
         self.json = json
         fingerprint = try Fingerprint(json: json)
+    }
+
+    /// The same request with an incarnation of its own.
+    func asAnotherOperation() -> AcceptedRequest {
+        var copy = self
+        copy.context = KeyContext(
+            id: context.id, scope: context.scope, key: context.key, saga: context.saga, incarnation: UUID())
+        return copy
     }
 }

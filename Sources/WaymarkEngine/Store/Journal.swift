@@ -1,7 +1,7 @@
-import Waymark
+package import Waymark
 
 /// What the steps behind a key returned: in memory where this process ran them, from the row where another did.
-struct Journal: Sendable {
+package struct Journal: Sendable {
     private enum Output: Sendable {
         case value(any Sendable)
         case json(String, version: Int)
@@ -12,13 +12,13 @@ struct Journal: Sendable {
     private(set) var elements: [Int: String] = [:]
     private var chosen: [FinishedStep: String] = [:]
     /// The steps to be undone after a rejection, in the order in which they were committed.
-    private(set) var done: [FinishedStep] = []
+    package private(set) var done: [FinishedStep] = []
 
-    init() {}
+    package init() {}
 
     /// - Parameter json: the column, an array of entries.
     /// - Throws: `WaymarkError` when it is not one.
-    init(json: String, plan: StepPlan) throws {
+    package init(json: String, plan: StepPlan) throws {
         guard case .array(let entries) = try JSONValue(parsing: json, depth: JSONCoding.storedDepth + 2) else {
             throw WaymarkError(.invalidJSON, "not an array", field: "journal")
         }
@@ -61,7 +61,7 @@ struct Journal: Sendable {
     }
 
     /// What was chosen at the choices that are behind, by their names; for the element of a ForEach, at its own.
-    func choices(_ plan: StepPlan, element: Int? = nil) -> StepPlan.Choices {
+    package func choices(_ plan: StepPlan, element: Int? = nil) -> StepPlan.Choices {
         var choices: StepPlan.Choices = [:]
         for case let (step, label) in chosen where step.element == element {
             if let index = step.step { choices[plan[index].name] = label }
@@ -69,7 +69,7 @@ struct Journal: Sendable {
         return choices
     }
 
-    mutating func record(_ value: StepValue, of step: FinishedStep) {
+    package mutating func record(_ value: StepValue, of step: FinishedStep) {
         outputs[step] = .value(value.value)
     }
 
@@ -87,7 +87,7 @@ struct Journal: Sendable {
 
     /// What `step` returned.
     /// - Throws: `WaymarkError` when it is not in the journal, `DecodingError` when it does not decode any more.
-    func output(of step: FinishedStep, _ plan: StepPlan) throws -> any Sendable {
+    package func output(of step: FinishedStep, _ plan: StepPlan) throws -> any Sendable {
         guard let index = step.step, let output = outputs[step] else {
             let name = step.step.map { plan[$0].name } ?? "?"
             throw WaymarkError(.unknownName, "no output of step '\(name)'", field: "journal")
@@ -101,5 +101,5 @@ struct Journal: Sendable {
 
 extension JournalEntry.Mark {
     /// Whether the step is undone after a rejection.
-    var isUndoable: Bool { self == .reconciled || self == .resolved }
+    package var isUndoable: Bool { self == .reconciled || self == .resolved }
 }

@@ -1,9 +1,9 @@
 import Waymark
 
 /// What a finished step leaves in the journal.
-struct JournalEntry: Sendable {
+package struct JournalEntry: Sendable {
     /// Why an output is not what the step's body returned.
-    enum Mark: String, Sendable {
+    package enum Mark: String, Sendable {
         /// The step's condition did not hold: its input, passed on.
         case skipped
         /// The retry policy was used up: the declared substitute.
@@ -23,8 +23,16 @@ struct JournalEntry: Sendable {
     let version: Int
     var mark: Mark?
 
+    package init(step: String, output: String, attempt: Int, version: Int, mark: Mark? = nil) {
+        self.step = step
+        self.output = output
+        self.attempt = attempt
+        self.version = version
+        self.mark = mark
+    }
+
     /// As the journal keeps it, but for the time, which is the database's.
-    func json(by holder: String) -> String {
+    package func json(by holder: String) -> String {
         // Versions are written from the second on: the first is the rule.
         let version = version > 1 ? ",\"version\":\(version)" : ""
         let mark = mark.map { ",\"mark\":\"\($0.rawValue)\"" } ?? ""

@@ -137,3 +137,13 @@ struct Location: Sendable {
         answer = StoredAnswer(status: status, body: body)
     }
 }
+
+extension Location {
+    /// Whether what was committed last is this value.
+    func holds(_ value: StepValue) -> Bool {
+        guard let lastOutput, let stored = try? JSONValue(parsing: lastOutput, depth: JSONCoding.storedDepth),
+            let ours = try? JSONValue(parsing: value.json, depth: JSONCoding.storedDepth)
+        else { return false }
+        return stored.canonical == ours.canonical
+    }
+}

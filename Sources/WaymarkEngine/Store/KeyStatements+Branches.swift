@@ -40,9 +40,11 @@ extension KeyStatements {
     /// - Parameters:
     ///   - isProgress: whether its point moves: attempts at the group are counted anew then.
     ///   - delay: from now until the branch has something to do.
+    ///   - bound: what the recorded attempts are below; whatever they are where nil. A count that arrives late must not take
+    ///     back what was recorded since.
     func move(
         _ id: UUID, fence: Int, _ line: LineID, from: String, _ state: BranchState, isProgress: Bool,
-        due delay: Duration? = nil, entry: JournalEntry? = nil, error: String? = nil
+        due delay: Duration? = nil, attemptsBelow bound: Int? = nil, entry: JournalEntry? = nil, error: String? = nil
     ) -> PostgresQuery {
         guard case .branch(let branch, let group) = line else {
             preconditionFailure("the key's own line has columns of its own")
@@ -64,6 +66,7 @@ extension KeyStatements {
                 steps_version = greatest(steps_version, \(version)), \(unescaped: attempts) last_error = \(error)
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(group) AND NOT done
                 AND branches #>> ARRAY[\(branch)::text, 'point'] = \(from)
+                AND coalesce((branches #>> ARRAY[\(branch)::text, 'attempts'])::int, 1) < coalesce(\(bound)::int, \(Int32.max)::int)
             RETURNING 1
             """
     }

@@ -6,9 +6,12 @@ import Waymark
 extension KeyStatements {
     /// Moves a line's recovery point, with what the step returned. Gives no row when the lease was lost or the point has
     /// moved.
-    func advance(_ id: UUID, fence: Int, _ line: LineID, from: String, to: String, entry: JournalEntry)
-        -> PostgresQuery
-    {
+    /// - Parameter direction: the one that the step is on. The recovery point alone does not tell: a rejection does not
+    ///   move it, and a forward commit may still be under way then, on a connection that was given up.
+    func advance(
+        _ id: UUID, fence: Int, _ line: LineID, going direction: Direction = .forward, from: String, to: String,
+        entry: JournalEntry
+    ) -> PostgresQuery {
         if case .branch = line {
             return move(id, fence: fence, line, from: from, BranchState(point: to), isProgress: true, entry: entry)
         }
@@ -17,25 +20,29 @@ extension KeyStatements {
             SET recovery_point = \(to), attempts = 1, deaths = 0, progressed_at = now(), last_error = NULL,
                 branches = '{}', steps_version = greatest(steps_version, \(entry.version)),
                 journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now()))
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
+                AND NOT done
             RETURNING 1
             """
     }
 
-    /// The same for the last step: the answer commits with it. Without `answer`, the pending one becomes final.
+    /// The same for the last step: the answer commits with it. Without `answer`, the pending one becomes final, on the way
+    /// back.
     func finish(_ id: UUID, fence: Int, from: String, entry: JournalEntry, answer: StoredAnswer?) -> PostgresQuery {
-        """
-        UPDATE \(unescaped: keys)
-        SET recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = NULL,
-            branches = '{}',
-            journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now())),
-            response_status = coalesce(\(answer?.status)::smallint, response_status),
-            response_body = coalesce(\(answer?.body)::text, response_body),
-            done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
-            lease_until = now(), locked_by = NULL
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
-        RETURNING 1
-        """
+        let direction = answer == nil ? Direction.compensating : .forward
+        return """
+            UPDATE \(unescaped: keys)
+            SET recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = NULL,
+                branches = '{}',
+                journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now())),
+                response_status = coalesce(\(answer?.status)::smallint, response_status),
+                response_body = coalesce(\(answer?.body)::text, response_body),
+                done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
+                lease_until = now(), locked_by = NULL
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
+                AND NOT done
+            RETURNING 1
+            """
     }
 
     /// Commits that a step is about to be performed.
@@ -43,8 +50,8 @@ extension KeyStatements {
     ///   - entry: what is to be remembered of its beginning.
     ///   - branches: the lines of a group, by their names.
     func begin(
-        _ id: UUID, fence: Int, _ line: LineID, from: String, to: String, attempts: Int, entry: JournalEntry? = nil,
-        branches: [String] = []
+        _ id: UUID, fence: Int, _ line: LineID, going direction: Direction = .forward, from: String, to: String,
+        attempts: Int, entry: JournalEntry? = nil, branches: [String] = []
     ) -> PostgresQuery {
         if case .branch = line {
             let state = BranchState(point: to, attempts: attempts)
@@ -61,7 +68,8 @@ extension KeyStatements {
                 steps_version = greatest(steps_version, \(version)),
                 journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
                 branches = \("{\(states.joined(separator: ","))}")::jsonb
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
+                AND NOT done
             RETURNING 1
             """
     }
@@ -78,7 +86,7 @@ extension KeyStatements {
             SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
                 locked_by = NULL, run_at = now() + CASE WHEN events ? coalesce(\(event)::text, '') THEN 0 ELSE 1 END
                     * \(delay.inSeconds) * interval '1 second'
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND NOT done
             RETURNING 1
             """
         case .at(let date):
@@ -86,7 +94,7 @@ extension KeyStatements {
             UPDATE \(unescaped: keys)
             SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
                 locked_by = NULL, run_at = \(date)
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND NOT done
             RETURNING 1
             """
         }
@@ -98,13 +106,14 @@ extension KeyStatements {
             unsafeSQL: "WITH moved AS (\(update.sql)) SELECT 1/count(*) FROM moved", binds: update.binds)
     }
 
-    /// Turns the request round: the rejection becomes the pending answer, compensations come next.
+    /// Turns the request round, once: the rejection becomes the pending answer, compensations come next. A second sending
+    /// that arrives late must not set attempts and the age of the recovery point back.
     func reject(_ id: UUID, fence: Int, from point: String, answer: StoredAnswer, error: String) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET direction = 'compensating', branches = '{}', response_status = \(answer.status)::smallint, response_body = \(answer.body),
             attempts = 1, progressed_at = now(), last_error = \(error)
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND NOT done
         RETURNING 1
         """
     }
@@ -119,16 +128,20 @@ extension KeyStatements {
             branches = '{}', recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = \(error),
             done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
             lease_until = now(), locked_by = NULL
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND NOT done
         RETURNING 1
         """
     }
 
-    /// Counts one more attempt, before it is made.
-    func recordAttempt(_ id: UUID, fence: Int, at point: String, attempt: Int, error: String) -> PostgresQuery {
+    /// Counts one more attempt, before it is made; never backwards, should a sending arrive late.
+    /// - Parameter direction: the one that the step is on, as of `advance`.
+    func recordAttempt(
+        _ id: UUID, fence: Int, going direction: Direction = .forward, at point: String, attempt: Int, error: String
+    ) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys) SET attempts = \(attempt), last_error = \(error)
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND attempts < \(attempt)
+            AND direction = \(direction.rawValue) AND NOT done
         RETURNING 1
         """
     }
@@ -157,11 +170,12 @@ extension KeyStatements {
         """
     }
 
-    /// Puts the key in front of a person.
+    /// Puts the key in front of a person. Its fence rises: a commit of the holder's that is still under way, on a connection
+    /// that was given up, must not move what a person looks at.
     func park(_ id: UUID, fence: Int, at point: String, reason: ParkedReason, error: String?) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
-        SET lease_until = now(), run_at = 'infinity', locked_by = NULL, parked_reason = \(reason.rawValue),
+        SET fence = fence + 1, lease_until = now(), run_at = 'infinity', locked_by = NULL, parked_reason = \(reason.rawValue),
             last_error = coalesce(\(error)::text, last_error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1

@@ -6,7 +6,7 @@ import Waymark
 ///
 /// Each write names one id and carries its guard: the fence, and where a step commits also the recovery point it comes
 /// from. Times are the database's.
-struct KeyStatements: Sendable {
+package struct KeyStatements: Sendable {
     let keys: String
     let jobs: String
     /// Who we are, for `locked_by` and the journal.
@@ -55,6 +55,9 @@ struct KeyStatements: Sendable {
     /// The application's own statements wait as long as its database is set up to.
     var usualLockWait: PostgresQuery { "SET LOCAL lock_timeout TO DEFAULT" }
 
+    /// The only clock that counts, in seconds since 1970.
+    var clock: PostgresQuery { "SELECT extract(epoch FROM now())::float8" }
+
     /// Reads a key: see `ObservedRow`.
     func observe(_ id: UUID) -> PostgresQuery {
         """
@@ -100,12 +103,19 @@ struct KeyStatements: Sendable {
         "SELECT journal::text FROM \(unescaped: keys) WHERE id = \(id) AND fence = \(fence)"
     }
 
+    /// What a claim adds to the fence: its last three digits count the claims, those before are drawn. A failover may lose the
+    /// claim of a holder who is still alive; the next claim, on the new timeline, must not come to the same fence.
+    private static func fenceStep() -> Int { 1 + 1000 * Int.random(in: 0..<fenceSteps) }
+
+    /// Of one key 2^33 claims until a bigint is full; one in a million that two lost ones are alike.
+    private static let fenceSteps = 1_000_000
+
     /// Takes over a key that was seen with `fence`, if nobody else did and its time has come. Should we die too, the next
     /// one waits the longer beyond the lease the more holders died with it before.
     func claim(_ id: UUID, fence: Int) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys) AS k
-        SET fence = fence + 1, attempts = attempts + 1, locked_by = \(holder), locked_at = now(),
+        SET fence = fence + \(Self.fenceStep()), attempts = attempts + 1, locked_by = \(holder), locked_at = now(),
             deaths = CASE WHEN locked_by IS NULL THEN 0 ELSE deaths + 1 END,
             lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
@@ -114,6 +124,9 @@ struct KeyStatements: Sendable {
         RETURNING \(unescaped: Self.claimedColumns)
         """
     }
+
+    /// By what a claim of due keys is known on its way to the database, for tests.
+    package static let claimDueBeginning = "WITH due"
 
     /// Takes over up to `limit` keys whose time has come, oldest first, of those that need nothing but what we accept.
     ///
@@ -130,7 +143,7 @@ struct KeyStatements: Sendable {
             FOR UPDATE SKIP LOCKED
         )
         UPDATE \(unescaped: keys) AS k
-        SET fence = k.fence + 1, attempts = k.attempts + 1, locked_by = \(holder), locked_at = now(),
+        SET fence = k.fence + \(Self.fenceStep()), attempts = k.attempts + 1, locked_by = \(holder), locked_at = now(),
             deaths = CASE WHEN k.locked_by IS NULL THEN 0 ELSE k.deaths + 1 END,
             lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + (\(leaseSeconds) + power(2, least(k.deaths, 7)) - 1) * interval '1 second'

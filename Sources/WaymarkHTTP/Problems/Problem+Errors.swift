@@ -9,7 +9,7 @@ extension Problem {
         switch error {
         case let problem as Problem: self = problem
         case let error as WaymarkError: self.init(describing: error)
-        case let error as DecodingError: self.init(.malformed, error.complaint, field: error.field)
+        case let error as DecodingError: self.init(.malformed, error.complaint, field: error.field ?? Self.body)
         case let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout:
             logger.warning("the database cannot be reached", metadata: ["error": .string(error.message)])
             self.init(
@@ -25,11 +25,15 @@ extension Problem {
         }
     }
 
+    /// What the problem is about where it is about no one field of the body.
+    static let body = "body"
+
     private init(describing error: WaymarkError) {
         switch error.code {
         case .invalidKey: self.init(.invalidKey, error.message, field: error.field)
-        case .invalidJSON, .invalidField, .invalidScope: self.init(.malformed, error.message, field: error.field)
-        case .tooLarge: self.init(.tooLarge, error.message, field: error.field)
+        case .invalidJSON, .invalidField, .invalidScope:
+            self.init(.malformed, error.message, field: error.field ?? Self.body)
+        case .tooLarge: self.init(.tooLarge, error.message, field: error.field ?? Self.body)
         case .unknownName: self.init(.notFound, error.message, field: error.field)
         case .stopping, .contended: self.init(.unavailable, error.message, retryAfter: .seconds(1))
         default: self.init(.failed, "The request failed before it was accepted.")

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import Waymark
 
 /// A request's body: strict JSON or a form, checked before anything is decoded from it.
@@ -26,13 +27,19 @@ struct RequestPayload: Sendable {
                 .unsupportedType, "The body is neither application/json nor application/x-www-form-urlencoded.",
                 field: "Content-Type")
         }
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw Self.tooLarge(limit) }
+        let length = request.headers[.contentLength].flatMap(Int.init)
+        if let length, length > limit { throw Self.tooLarge(limit) }
         let bytes: ByteBuffer
         do {
             bytes = try await request.body.collect(upTo: limit)
         } catch is NIOTooManyBytesError {
             throw Self.tooLarge(limit)
+        } catch is HTTPParserError {
+            throw Self.incomplete
         }
+        // Hummingbird takes a connection that ends for the body's end: a form that was cut off would be another form. Of an
+        // encoded body the length is that of what was sent, and a middleware may have decoded it.
+        if let length, length != bytes.readableBytes, request.headers[.contentEncoding] == nil { throw Self.incomplete }
         guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
             throw WaymarkError(.invalidJSON, "the body is not UTF-8")
         }
@@ -54,7 +61,11 @@ struct RequestPayload: Sendable {
     }
 
     private static func tooLarge(_ limit: Int) -> Problem {
-        Problem(.tooLarge, "The body has more than \(limit) bytes.", field: "body")
+        Problem(.tooLarge, "The body has more than \(limit) bytes.", field: Problem.body)
+    }
+
+    private static var incomplete: Problem {
+        Problem(.malformed, "The body does not arrive as its header fields say.", field: Problem.body)
     }
 
     /// A form's fields as an object of strings.

@@ -67,6 +67,39 @@ import Testing
         #expect(try canonical(expected) == expected)
     }
 
+    /// The same doubles by all their digits, as another language may print them. RFC 8785 reads each into a double and prints
+    /// that, so what is sent here would become the sample above; we keep what was sent. The four that need no more digits
+    /// than a double's shortest text have but one form.
+    @Test(
+        arguments: [
+            ("295147905179352825856", "295147905179352830000", "295147905179352825856"),
+            ("99999999999999974834176", "9.999999999999997e+22", "9.9999999999999974834176e+22"),
+            ("99999999999999991611392", "1e+23", "9.9999999999999991611392e+22"),
+            ("100000000000000008388608", "1.0000000000000001e+23", "1.00000000000000008388608e+23"),
+            ("999999999999999737856", "999999999999999700000", "999999999999999737856"),
+            ("999999999999999868928", "999999999999999900000", "999999999999999868928"),
+            ("333333333.333333194255828857421875", "333333333.3333332", "333333333.333333194255828857421875"),
+            ("333333333.333333313465118408203125", "333333333.3333333", "333333333.333333313465118408203125"),
+            ("333333333.333333432674407958984375", "333333333.33333343", "333333333.333333432674407958984375"),
+            ("1424953923781206.25", "1424953923781206.2", "1424953923781206.25"),
+            ("9007199254740992", "9007199254740992", "9007199254740992"),
+            ("-9007199254740992", "-9007199254740992", "-9007199254740992"),
+            ("1000000000000000000000", "1e+21", "1e+21"), ("-0", "0", "0"),
+        ]
+    )
+    func whatADoubleWouldRoundIsKept(sent: String, rounded: String, expected: String) throws {
+        #expect(try canonical("\(#require(Double(sent)))") == rounded, "what RFC 8785 makes of it")
+        #expect(try canonical(sent) == expected)
+        let isOne = expected == rounded
+        #expect(try (Fingerprint(json: sent) == Fingerprint(json: rounded)) == isOne)
+    }
+
+    /// Appendix B's last samples have no text in JSON at all.
+    @Test(arguments: ["NaN", "Infinity", "-Infinity"])
+    func whatIsNoNumberIsRefused(text: String) {
+        #expect(throws: WaymarkError.self) { try canonical(text) }
+    }
+
     @Test(arguments: [
         ("1", ["1.0", "1.000", "10e-1", "0.1e1", "1e0", "1E+0", "1e-0", "0.001e+3", "1000e-3"]),
         ("0", ["-0", "0.0", "0e5", "-0.00e-7", "0e999999"]),

@@ -41,6 +41,7 @@ let package = Package(
         .executable(name: "waymark", targets: ["waymark"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
         .executable(name: "demo", targets: ["demo"]),
+        .executable(name: "chaos", targets: ["chaos"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -82,7 +83,9 @@ let package = Package(
         ),
         .target(
             name: "WaymarkHTTP",
-            dependencies: ["PostgresPQ", "Waymark", "WaymarkEngine", httpTypes, hummingbird, logging, nioCore],
+            dependencies: [
+                "PostgresPQ", "Waymark", "WaymarkEngine", httpTypes, hummingbird, logging, nioCore, nioHTTP1,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -173,11 +176,21 @@ let package = Package(
             path: "Sagas/Sandbox",
             swiftSettings: settings
         ),
+        .target(
+            name: "Staging",
+            dependencies: [
+                "PrivatePostgres", "WaymarkTesting", asyncHTTPClient, logging, nioCore, subprocess, systemPackage,
+                unixSignals,
+            ],
+            path: "Sagas/Staging",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "demo",
             dependencies: [
-                "PostgresPQ", "PrivatePostgres", "Waymark", "WaymarkClient", argumentParser, asyncHTTPClient, logging,
-                nioCore, nioHTTP1, subprocess, systemPackage, unixSignals,
+                "PostgresPQ", "Staging", "Waymark", "WaymarkClient", "WaymarkTesting", argumentParser, asyncHTTPClient,
+                logging, nioCore,
+                nioHTTP1, unixSignals,
             ],
             path: "Sagas/Demo",
             swiftSettings: settings
@@ -205,20 +218,39 @@ let package = Package(
         ),
         .testTarget(
             name: "WaymarkEngineTests",
-            dependencies: ["PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", logging, serviceLifecycle],
+            dependencies: [
+                "PostgresPQ", "Simulation", "Waymark", "WaymarkEngine", "WaymarkTesting", logging, serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "WaymarkHTTPTests",
             dependencies: [
-                "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkHTTP", "WaymarkTesting", httpTypes, hummingbird,
-                hummingbirdTesting, logging, nioCore,
+                "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkHTTP", "WaymarkTesting", "crash-fixture", httpTypes,
+                hummingbird, hummingbirdTesting, logging, nioCore, nioHTTP1, nioPosix, subprocess,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "WaymarkTestingTests",
-            dependencies: ["PostgresPQ", "WaymarkTesting", nioCore, nioPosix],
+            dependencies: ["PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Simulation",
+            dependencies: ["Waymark", "WaymarkEngine", "WaymarkTesting"],
+            path: "Tests/Simulation",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["Simulation", argumentParser],
+            path: "Tests/SimulationCommand",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Simulation", "WaymarkTesting"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -229,10 +261,25 @@ let package = Package(
             path: "Tests/CrashFixture",
             swiftSettings: settings
         ),
+        .target(
+            name: "SandboxLedger",
+            dependencies: [asyncHTTPClient, nioCore],
+            path: "Tests/SandboxLedger",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "chaos",
+            dependencies: [
+                "PostgresPQ", "Staging", "WaymarkClient", "WaymarkTesting", argumentParser, unixSignals,
+            ],
+            path: "Tests/Chaos",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "OnboardingTests",
             dependencies: [
-                "Onboarding", "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox", "waymark",
+                "Onboarding", "PostgresPQ", "SandboxLedger", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox",
+                "waymark",
                 asyncHTTPClient, configuration, logging, nioCore, nioHTTP1, subprocess,
             ],
             swiftSettings: settings
@@ -240,7 +287,8 @@ let package = Package(
         .testTarget(
             name: "FulfilmentTests",
             dependencies: [
-                "Fulfilment", "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox", "waymark",
+                "Fulfilment", "PostgresPQ", "SandboxLedger", "Waymark", "WaymarkEngine", "WaymarkTesting", "sandbox",
+                "waymark",
                 asyncHTTPClient, configuration, logging, nioCore, nioHTTP1, subprocess,
             ],
             swiftSettings: settings
@@ -248,11 +296,8 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             dependencies: [
-                "PostgresPQ", "PrivatePostgres", "WaymarkClient", "WaymarkTesting", "crash-fixture", "sandbox",
-                "waymark",
-                asyncHTTPClient, logging, nioCore,
-                nioHTTP1,
-                subprocess, systemPackage,
+                "PostgresPQ", "PrivatePostgres", "Staging", "WaymarkClient", "WaymarkTesting", "chaos", "crash-fixture",
+                "sandbox", "waymark", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, systemPackage,
             ],
             swiftSettings: settings
         ),
@@ -268,7 +313,8 @@ let package = Package(
         .testTarget(
             name: "RocketRidesTests",
             dependencies: [
-                "PostgresPQ", "RocketRides", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient, nioCore, nioHTTP1,
+                "PostgresPQ", "RocketRides", "Waymark", "WaymarkTesting", "sandbox", "waymark", asyncHTTPClient,
+                nioCore, nioHTTP1,
                 subprocess,
             ],
             swiftSettings: settings
@@ -276,7 +322,8 @@ let package = Package(
         .testTarget(
             name: "WithdrawalTests",
             dependencies: [
-                "PostgresPQ", "Waymark", "WaymarkClient", "WaymarkEngine", "WaymarkTesting", "Withdrawal", "sandbox",
+                "PostgresPQ", "SandboxLedger", "Waymark", "WaymarkClient", "WaymarkEngine", "WaymarkTesting",
+                "Withdrawal", "sandbox",
                 "waymark", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings

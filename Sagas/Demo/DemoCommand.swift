@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import UnixSignals
+import Staging
 
 /// Books rides while everything that books them is being killed, and then counts.
 @main
@@ -34,10 +34,14 @@ struct DemoCommand: AsyncParsableCommand {
         guard (1...1000).contains(clients) else { throw ValidationError("--clients is 1 to 1000") }
     }
 
-    /// How the performance ended.
-    private enum End: Sendable {
-        case curtain(Verdict)
-        case interrupted(UnixSignal)
+    /// The faults of the payment and mail service. Delays are there so that something is under way when a process dies.
+    private static var cast: Cast {
+        var cast = Cast()
+        cast.sandboxFaults = [
+            "--delay-ms", "150", "--error-before-rate", "0.03", "--error-after-rate", "0.03", "--drop-rate", "0.02",
+            "--decline-rate", "0.05",
+        ]
+        return cast
     }
 
     func run() async throws {
@@ -45,17 +49,17 @@ struct DemoCommand: AsyncParsableCommand {
         // Drawn below 2^53, so that every tool that reads numbers as floating point shows the same seed.
         let seed = self.seed ?? UInt64.random(in: 1..<(1 << 53))
         screen.say("seed \(seed)")
-        let scratch = try Scratch()
-        let stage = Stage(scratch: scratch, seed: seed, screen: screen)
+        let scratch = try Scratch("waymark-demo")
+        let stage = Stage(cast: Self.cast, scratch: scratch, seed: seed, complain: { screen.complain($0) })
         let performance = Performance(stage: stage, screen: screen, seed: seed, rides: rides, clients: clients)
-        let end: Result<End, any Error>
+        let end: Result<Ending<Verdict>, any Error>
         do {
-            end = .success(try await Self.untilSignal { .curtain(try await performance.run()) })
+            end = .success(try await .untilSignal { try await performance.run() })
         } catch {
             end = .failure(error)
         }
         // Here, and not in what a signal cancels: cleaning up takes its time.
-        let failed: Bool = if case .success(.curtain(let verdict)) = end { !verdict.problems.isEmpty } else { true }
+        let failed: Bool = if case .success(.completed(let verdict)) = end { !verdict.problems.isEmpty } else { true }
         let interrupted: Bool = if case .success(.interrupted) = end { true } else { false }
         let keeps = keep || (failed && !interrupted)
         await stage.tearDown(dump: keeps)
@@ -64,9 +68,8 @@ struct DemoCommand: AsyncParsableCommand {
         case .failure(let error): throw error
         case .success(.interrupted(let signal)):
             screen.complain("stopped by \(signal)")
-            // What shells give for a process that a signal ended.
-            throw ExitCode(128 + signal.rawValue)
-        case .success(.curtain(let verdict)):
+            throw ExitCode(Ending<Verdict>.exitCode(of: signal))
+        case .success(.completed(let verdict)):
             Self.complain(verdict.problems, on: screen)
             screen.say(verdict.line)
             if !verdict.problems.isEmpty { throw ExitCode.failure }
@@ -78,22 +81,5 @@ struct DemoCommand: AsyncParsableCommand {
         for problem in problems.prefix(problemLimit) { screen.complain(problem) }
         let hidden = problems.count - problemLimit
         if hidden > 0 { screen.complain("… and \(hidden) more of the kind.") }
-    }
-
-    /// Runs `body` until it is through or the user has enough of it.
-    private static func untilSignal(_ body: @escaping @Sendable () async throws -> End) async throws -> End {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
-        return try await withThrowingTaskGroup(of: End?.self) { group in
-            defer { group.cancelAll() }
-            group.addTask(operation: body)
-            group.addTask {
-                for await signal in signals { return .interrupted(signal) }
-                return nil
-            }
-            while let end = try await group.next() {
-                if let end { return end }
-            }
-            throw CancellationError()
-        }
     }
 }

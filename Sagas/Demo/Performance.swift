@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 
 /// The demo from the first process to the verdict.
 struct Performance: Sendable {
@@ -60,7 +61,7 @@ struct Performance: Sendable {
     private static func progress(_ tally: Tally, _ chaos: Chaos) -> Screen.Progress {
         let (counts, record) = (tally.snapshot, chaos.record)
         return Screen.Progress(
-            done: counts.ridesDone, of: counts.rides,
+            done: counts.ridesDone, of: counts.rides, unit: "rides",
             note: "orchestrators killed \(record.orchestratorKills), completionist \(record.completionistKills), "
                 + "PostgreSQL \(record.databaseStops)")
     }

@@ -15,7 +15,7 @@ struct FixtureApplication: SagaApplication {
         edition = PassGateEdition(rawValue: settings.string(forKey: "pass.gate", default: "first")) ?? .first
     }
 
-    var sagas: [any Saga] { [edition.saga, AwaitWord()] }
+    var sagas: [any Saga] { [edition.saga, AwaitWord(), KeepAppointment()] }
 
     var schema: String? {
         """
@@ -31,7 +31,7 @@ struct FixtureApplication: SagaApplication {
             try request.headers[.authorization].map { Caller(scope: try Scope($0)) }
         }
         door.addHealth(to: router)
-        door.addSagas(to: router, PassGate.self)
+        door.addSagas(to: router, PassGate.self, KeepAppointment.self)
     }
 
     private struct Caller: Principal {
@@ -90,4 +90,29 @@ struct AwaitWord: Saga {
             word ?? Word(text: "no word for \(passage.name)")
         }
     }
+}
+
+struct Appointment: Codable, Sendable {
+    let date: Date
+}
+
+/// Sleeps until a date, in a branch and then by itself, and says when it woke by the database's clock.
+struct KeepAppointment: Saga {
+    static let name = "keep-appointment"
+
+    var body: some Step<Appointment, Appointment> {
+        Parallel("both_came", join: { (appointment: Appointment, _: Appointment) in appointment }) {
+            Branch {
+                SleepUntil("one_slept") { (appointment: Appointment) in appointment.date }
+                AtomicPhase("one_came", come)
+            }
+            AtomicPhase("other_came", come)
+        }
+        SleepUntil("slept") { (appointment: Appointment) in appointment.date + 1 }
+        AtomicPhase("met") { (_: Appointment, tx: Transaction) in
+            Appointment(date: try await tx.query("SELECT clock_timestamp()").decode(Date.self)[0])
+        }
+    }
+
+    func come(_ appointment: Appointment, _ tx: Transaction) async throws -> Appointment { appointment }
 }

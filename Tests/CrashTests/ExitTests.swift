@@ -29,6 +29,17 @@ import WaymarkTesting
         #expect(ended.log.contains("cannot be reached"))
     }
 
+    /// A connection that breaks while the process starts is as good as none: it is to be started again.
+    @Test func sixtyNineWhenTheDatabaseGoesAwayMeanwhile() async throws {
+        try await TestDatabase.with { database in
+            let proxy = try await FaultProxy.start(upstream: database.upstream)
+            proxy.cutAfter(pattern: "SELECT", forward: true)
+            let ended = try await Self.end(["completionist"], database: database.url(through: proxy))
+            await proxy.stop()
+            #expect(ended.status == .exited(69), "\(ended.log)")
+        }
+    }
+
     @Test func seventyEightWhenTheSchemaIsNotThere() async throws {
         try await TestDatabase.with(script: "DROP SCHEMA waymark CASCADE") { database in
             let ended = try await Self.end(["completionist"], database: database.url)

@@ -41,6 +41,12 @@ struct World: Sendable {
         return FulfilmentApplication(settings: ConfigReader(provider: environment))
     }
 
+    var schema: String? { get throws { try Self.application([:]).schema } }
+
+    func saga() throws -> ShipOrder {
+        try #require(Self.application(settings).sagas.compactMap { $0 as? ShipOrder }.first)
+    }
+
     /// A process of its own, as far as the database can tell.
     /// - Parameter changes: what of its environment is different.
     func orchestrator(_ changes: [String: String] = [:]) throws -> Orchestrator {

@@ -43,6 +43,14 @@ struct World: Sendable {
         return OnboardingApplication(settings: ConfigReader(provider: environment))
     }
 
+    var schema: String? { get throws { try Self.application([:]).schema } }
+
+    /// The application's sagas: the opening of an account, and the others.
+    func sagas() throws -> (OpenAccount, [any Saga]) {
+        let sagas = try Self.application(settings).sagas
+        return (try #require(sagas.compactMap { $0 as? OpenAccount }.first), sagas.filter { !($0 is OpenAccount) })
+    }
+
     /// A process of its own, as far as the database can tell.
     func orchestrator() throws -> Orchestrator {
         var logger = Logger(label: "test")

@@ -94,6 +94,29 @@ private struct WithdrawOnce: Saga {
         }
     }
 
+    /// The server reports that the call is on record as begun, and ends before it commits that: the call must not be made on
+    /// the strength of the report, for whoever finds the key will make it.
+    @Test func aBeginningThatWasNotCommittedIsNone() async throws {
+        try await World.with({ [WithdrawOnce(ledger: $0)] }) { world async throws in
+            try await world.database.client.executeScript(
+                """
+                CREATE SEQUENCE endings;
+                CREATE FUNCTION end_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW.recovery_point = 'withdrawn:begun' AND nextval('endings') = 1 THEN
+                        PERFORM pg_terminate_backend(pg_backend_pid());
+                    END IF;
+                    RETURN NULL;
+                END $$;
+                CREATE CONSTRAINT TRIGGER ending AFTER UPDATE ON waymark.keys DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION end_once();
+                """)
+            _ = try await world.run(WithdrawOnce.self, "a1")
+            try await world.settle()
+            #expect(try await world.run(WithdrawOnce.self, "a1").response == "paid a1")
+            #expect(world.ledger.effects("withdraw").count == 1)
+        }
+    }
+
     @Test func whatNobodyCanTellParks() async throws {
         try await World.with({ [WithdrawOnce(ledger: $0)] }) { world async throws in
             world.ledger.fail("withdraw", with: Self.down)

@@ -34,6 +34,15 @@ import WaymarkTesting
         "release": { $0.release($1, fence: 1, at: "reserved", after: .zero, attempts: 1, error: nil) },
         "park": { $0.park($1, fence: 1, at: "reserved", reason: .horizonPassed, error: nil) },
     ]
+    static let counting = staying.filter { $0.key == "recordAttempt" }
+    static let branchCounting: [String: Write] = [
+        "move, counting": { statements, id in
+            let line = LineID.branch("0", group: "reserved")
+            let state = BranchState(point: "started", attempts: 2)
+            return statements.move(
+                id, fence: 1, line, from: "started", state, isProgress: false, attemptsBelow: 2, error: "down")
+        }
+    ]
     static let branching: [String: Write] = [
         "move": { statements, id in
             let line = LineID.branch("0", group: "reserved")
@@ -64,12 +73,17 @@ import WaymarkTesting
     private static let isDone = "done = true, response_status = 200, response_body = '{}', expires_at = now()"
     private static let leased = "lease_until = now() + interval '1 hour'"
     private static let waiting = "run_at = now() + interval '1 hour'"
+    private static let isTurned = "direction = 'compensating'"
+    private static let counted = "attempts = 2"
+    private static let branchCounted = #"branches = '{"0": {"point": "started", "attempts": 2}}'"#
     private static let givenBack = "locked_by = NULL"
     private static let parked = "parked_reason = 'horizon_passed'"
 
     @Test(arguments: [
-        (moving, [otherFence, otherPoint, isDone]), (staying, [otherFence, otherPoint, isDone]),
-        (branching, [otherFence, otherPoint, otherBranchPoint, isDone]), (expiring, [otherFence, isDone]),
+        (moving, [otherFence, otherPoint, isTurned, isDone]), (staying, [otherFence, otherPoint, isDone]),
+        (counting, [counted, isTurned]), (branchCounting, [branchCounted]),
+        (branching, [otherFence, otherPoint, otherBranchPoint, isDone]),
+        (expiring, [otherFence, isDone]),
         (renewing, [otherFence, isDone, parked, givenBack]),
         (claiming, [otherFence, isDone, leased, waiting, parked]),
         (taking, [otherPoint, isDone, leased, waiting, parked, "saga_version = 2", "steps_version = 2"]),
@@ -113,7 +127,7 @@ import WaymarkTesting
         try await Self.withReservedKey { harness async throws in
             for write in writes.values {
                 try await harness.database.client.execute(write(harness.statements, harness.id("k1")))
-                let (fence, attempts) = try await harness.row("k1", "fence, attempts", as: (Int, Int).self)
+                let (fence, attempts) = try await harness.row("k1", "fence % 1000, attempts", as: (Int, Int).self)
                 #expect(fence == 2)
                 #expect(attempts == 2)
             }

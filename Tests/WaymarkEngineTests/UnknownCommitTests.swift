@@ -66,8 +66,54 @@ import WaymarkTesting
         }
     }
 
-    /// Holds up the COMMIT of whoever reserves, until the test lets go of the gate.
-    private static let gate = """
+    /// The row does not show the COMMIT yet when we ask: the rerun has to lose against it, and its value against the row's.
+    @Test func aCommitThatIsStillUnderWayWins() async throws {
+        try await Self.withGate { gate, harness in
+            // Accepted by itself, so that its first phase is rerun against a row that is there.
+            harness.script.fail("reserved", with: TransientError("once"))
+            let order = try await gate.overtakeCommit { Task { try await harness.order("k1") } }
+            #expect(try await order.value.response != nil)
+            #expect(try await harness.effects() == ["confirmed", "reserved"])
+            let (isTheRows) = try await harness.row(
+                "k1", "journal -> 0 -> 'output' ->> 'id' = journal -> 1 -> 'output' -> 'reservation' ->> 'id'",
+                as: (Bool).self)
+            #expect(isTheRows, "the next step gets what was committed, not what the rerun made")
+        }
+    }
+
+    /// The same of a phase that stages jobs: the rerun has to find itself one too many, and not fail over their ids.
+    @Test func theJobsOfACommitThatIsStillUnderWayAreNoErrorOfTheRerun() async throws {
+        try await Self.withGate { gate, harness in
+            let release = harness.script.hold("charged")
+            let order = Task { try await harness.order("k1") }
+            try await eventually("the call is made") { !harness.script.calls(of: "charged").isEmpty }
+            try await gate.overtakeCommit(release)
+            let outcome = try await order.value
+            #expect(outcome.response != nil)
+            #expect(!outcome.isReplay, "the commit is known for this request's own")
+            #expect(harness.script.calls(of: "confirmed").count == 2)
+            #expect(try await harness.effects() == ["confirmed", "reserved"])
+            #expect(try await harness.database.client.query("SELECT FROM waymark.jobs").count == 2)
+        }
+    }
+
+    private static func withGate(_ body: @escaping @Sendable (CommitGate, Harness) async throws -> Void) async throws {
+        try await TestDatabase.with(script: PlaceOrder.tables + CommitGate.script) { database in
+            let proxy = try await FaultProxy.start(upstream: database.upstream)
+            let script = Script()
+            try await withPostgres(database.url(through: proxy)) { client in
+                let through = TestDatabase(url: database.url, client: client)
+                let harness = try Harness(database: through, script: script, saga: PlaceOrder(script: script))
+                try await body(CommitGate(database: database, proxy: proxy), harness)
+            }
+            await proxy.stop()
+        }
+    }
+}
+
+/// Holds up the COMMIT of whoever has an effect, while it is closed.
+private struct CommitGate: Sendable {
+    static let script = """
         CREATE TABLE gate ();
         CREATE FUNCTION pass_gate() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; RETURN NULL; END';
@@ -75,53 +121,31 @@ import WaymarkTesting
             FOR EACH ROW EXECUTE FUNCTION pass_gate();
         """
 
-    /// The row does not show the COMMIT yet when we ask: the rerun has to lose against it, and its value against the row's.
-    @Test func aCommitThatIsStillUnderWayWins() async throws {
-        try await TestDatabase.with(script: PlaceOrder.tables + Self.gate) { database in
-            let proxy = try await FaultProxy.start(upstream: database.upstream)
-            let script = Script()
-            try await withPostgres(database.url(through: proxy)) { client in
-                let through = TestDatabase(url: database.url, client: client)
-                let harness = try Harness(database: through, script: script, saga: PlaceOrder(script: script))
-                // Accepted by itself, so that its first phase is rerun against a row that is there.
-                script.fail("reserved", with: TransientError("once"))
-                let opened = AsyncStream<Void>.makeStream()
-                let gate = Task {
-                    try await database.client.withTransaction { tx in
-                        _ = try await tx.query("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
-                        for await _ in opened.stream {}
-                    }
-                }
-                try await eventually("the gate is closed") {
-                    try await Self.sessions("idle in transaction", database) == 1
-                }
-                let order = Task { try await harness.order("k1") }
-                try await eventually("the commit is under way") { try await Self.waiting(database) == 1 }
-                proxy.resetAll()
-                try await eventually("the rerun waits for the row") { try await Self.waiting(database) == 2 }
-                opened.continuation.finish()
-                try await gate.value
-                #expect(try await order.value.response != nil)
-                let effects = try await database.client.query("SELECT step FROM effects ORDER BY step")
-                #expect(try effects.decode(String.self) == ["confirmed", "reserved"])
-                let (isTheRows) = try await harness.row(
-                    "k1", "journal -> 0 -> 'output' ->> 'id' = journal -> 1 -> 'output' -> 'reservation' ->> 'id'",
-                    as: (Bool).self)
-                #expect(isTheRows, "the next step gets what was committed, not what the rerun made")
-            }
-            await proxy.stop()
+    let database: TestDatabase
+    let proxy: FaultProxy
+
+    /// Cuts the connection of the COMMIT that `start` leads to, and lets the COMMIT through once its rerun waits for it.
+    func overtakeCommit<Started: Sendable>(_ start: () -> Started) async throws -> Started {
+        let (opened, opening) = AsyncStream<Void>.makeStream()
+        async let closed: Void = database.client.withTransaction { tx in
+            _ = try await tx.query("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+            for await _ in opened {}
         }
+        try await eventually("the gate is closed") { try await sessions("state = 'idle in transaction'") == 1 }
+        let started = start()
+        try await eventually("the commit is under way") { try await waiting() == 1 }
+        proxy.resetAll()
+        try await eventually("the rerun waits for it") { try await waiting() == 2 }
+        opening.finish()
+        try await closed
+        return started
     }
 
-    private static func sessions(_ state: String, _ database: TestDatabase) async throws -> Int {
-        try await database.client.query(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = \(state)"
-        ).count
-    }
+    private func waiting() async throws -> Int { try await sessions("wait_event_type = 'Lock'") }
 
-    private static func waiting(_ database: TestDatabase) async throws -> Int {
+    private func sessions(_ condition: String) async throws -> Int {
         try await database.client.query(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND \(unescaped: condition)"
         ).count
     }
 }

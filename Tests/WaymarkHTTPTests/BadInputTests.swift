@@ -129,6 +129,21 @@ import Waymark
         #expect(problem.kind.status == .contentTooLarge)
     }
 
+    /// `count=15` cut off is `count=1`, and would be done.
+    @Test func aBodyThatIsCutOffIsNotTakenForAWholeOne() async throws {
+        var head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/parcels")
+        head.headerFields = [.contentType: "application/x-www-form-urlencoded", .contentLength: "17"]
+        for (body, isWhole) in [("weight=1&count=15", true), ("weight=1&count=1", false)] {
+            let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
+            guard !isWhole else {
+                _ = try await RequestPayload(request, limit: 100)
+                continue
+            }
+            let problem = try await #require(throws: Problem.self) { try await RequestPayload(request, limit: 100) }
+            #expect(problem.kind.status == .badRequest && problem.field == "body")
+        }
+    }
+
     @Test func a255CharacterKeyIsFine() async throws {
         try await Door.with { door in
             let answer = try await door.post(key: String(repeating: "~", count: 255))

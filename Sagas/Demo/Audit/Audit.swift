@@ -1,5 +1,6 @@
 import Foundation
 import PostgresPQ
+import Staging
 
 /// Compares what the clients heard with what the database and the payment service say.
 struct Audit: Sendable {
@@ -35,7 +36,7 @@ struct Audit: Sendable {
     }
 
     private func sandboxURL() async throws -> URL {
-        guard let url = await stage.sandboxURL else { throw DemoError("The sandbox has not been started.") }
+        guard let url = await stage.sandboxURL else { throw StagingError("The sandbox has not been started.") }
         return url
     }
 

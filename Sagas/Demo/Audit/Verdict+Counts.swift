@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 
 extension Verdict {
     /// Every booked ride is charged once, by the charge that it names, and nothing else is.

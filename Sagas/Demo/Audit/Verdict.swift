@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 import WaymarkClient
 
 /// The count, and everything that is wrong with it.

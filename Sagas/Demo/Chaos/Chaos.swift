@@ -1,3 +1,4 @@
+import Staging
 import Synchronization
 
 /// Carries the plan out.
@@ -33,8 +34,8 @@ final class Chaos: Sendable {
         let started = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             // One lane each, so that PostgreSQL's recovery delays no kill.
-            for lane in 0...Stage.orchestrators + 1 {
-                let events = plan.events.filter { Self.lane(of: $0.blow) == lane }
+            for number in 0...stage.cast.orchestrators + 1 {
+                let events = plan.events.filter { self.lane(of: $0.blow) == number }
                 group.addTask {
                     for event in events {
                         // Blows that wait for a slow start would else fall on a process that has done nothing yet.
@@ -49,11 +50,11 @@ final class Chaos: Sendable {
     }
 
     /// What is struck: blows on one thing follow each other.
-    private static func lane(of blow: ChaosPlan.Blow) -> Int {
+    private func lane(of blow: ChaosPlan.Blow) -> Int {
         switch blow {
         case .completionist: 0
         case .orchestrator(let number, _): number
-        case .postgres: Stage.orchestrators + 1
+        case .postgres: stage.cast.orchestrators + 1
         }
     }
 
@@ -62,12 +63,14 @@ final class Chaos: Sendable {
         let underWay = tally.snapshot.ridesUnderWay
         switch blow {
         case .orchestrator(let number, let away):
-            try await stage.killOrchestrator(number)
+            let name = stage.cast.orchestratorNames[number - 1]
+            try await stage.kill(name)
             note(underWay) { $0.orchestratorKills += 1 }
             try await Task.sleep(for: away)
-            try await stage.startOrchestrator(number)
+            try await stage.start(name)
         case .completionist:
-            try await stage.restartCompletionist()
+            try await stage.kill("completionist")
+            try await stage.start("completionist")
             note(underWay) { $0.completionistKills += 1 }
         case .postgres(let away):
             try await stage.stopPostgres()

@@ -1,3 +1,6 @@
+import Staging
+import WaymarkTesting
+
 /// What is killed when: all of it decided by the seed, before anything starts.
 struct ChaosPlan: Sendable {
     /// One thing that is done to the stage.
@@ -27,7 +30,7 @@ struct ChaosPlan: Sendable {
             Event(
                 at: .seconds(second + Double.random(in: -0.3...0.3, using: &generator)),
                 blow: .orchestrator(
-                    Int.random(in: 1...Stage.orchestrators, using: &generator),
+                    Int.random(in: 1...Cast().orchestrators, using: &generator),
                     awayFor: .milliseconds(Int.random(in: 100...600, using: &generator))))
         }
         let middle = 0.25 * seconds...0.65 * seconds

@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 
 /// The small table of what happened.
 struct Summary: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 import WaymarkClient
 
 /// The clients: each books one ride after the other, and asks until it is answered.

@@ -1,4 +1,5 @@
 import Foundation
+import Staging
 import Synchronization
 import WaymarkTesting
 
@@ -10,9 +11,10 @@ final class KillPlan: Sendable {
     let seed: UInt64
     private let state = Mutex((begun: 0, isEnded: false))
 
-    init() {
+    /// - Parameter kills: unless the environment says otherwise.
+    init(kills: Int = 25) {
         let environment = ProcessInfo.processInfo.environment
-        kills = environment["WAYMARK_TEST_KILLS"].flatMap(Int.init) ?? 25
+        self.kills = environment["WAYMARK_TEST_KILLS"].flatMap(Int.init) ?? kills
         seed = environment["WAYMARK_TEST_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64(UInt32.max))
     }
 
@@ -35,6 +37,6 @@ final class KillPlan: Sendable {
 
     /// - Parameter stream: numbers the uses of the seed, so that a change in one does not shift the others.
     func random(stream: Int) -> SeededGenerator {
-        SeededGenerator(seed: seed ^ (UInt64(stream) &* 0xD6E8_FEB8_6659_FD93))
+        SeededGenerator(seed: seed, stream: UInt64(stream))
     }
 }

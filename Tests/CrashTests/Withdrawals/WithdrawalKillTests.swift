@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import PostgresPQ
+import Staging
 import Subprocess
 import Testing
 import WaymarkClient
@@ -17,8 +18,10 @@ import WaymarkTesting
         "--drop-rate", "0.1", "--statement-outage-rate", "0.1",
     ]
 
-    @Test func theBankPaysEachWithdrawalOnce() async throws {
-        let plan = KillPlan()
+    @Test func theBankPaysEachWithdrawalOnce() async throws { try await Self.payOnce(KillPlan()) }
+
+    /// - Parameter clocks: of the processes, by their slots; nil is the machine's, and so are all of them when it is empty.
+    static func payOnce(_ plan: KillPlan, clocks: [FakedClock?] = []) async throws {
         print("kills \(plan.kills) to come, seed \(plan.seed)")
         try await TestDatabase.with { database in
             let migrated = try await TestProcess.with("waymark", ["migrate"], database: database.url) {
@@ -29,7 +32,9 @@ import WaymarkTesting
             let arguments = Self.bank + ["--seed", "\(plan.seed)"] + TestProcess.anyPort
             _ = try await TestProcess.with("sandbox", arguments, database: "") { sandbox in
                 let port = try await sandbox.port()
-                let results = try await WithdrawalStage(database: database, sandboxPort: port, plan: plan).run()
+                let results = try await WithdrawalStage(
+                    database: database, sandboxPort: port, plan: plan, clocks: clocks
+                ).run()
                 try await Self.check(results, try await Self.ledger(port), plan, database)
             }
         }
@@ -106,9 +111,9 @@ import WaymarkTesting
             SELECT count(*), count(*) FILTER (WHERE NOT done AND parked_reason IS NULL),
                 count(*) FILTER (WHERE fence % 1000 > 1),
                 count(*) FILTER (WHERE journal @> '[{"mark": "reconciled"}]'),
-                (SELECT sum(1000000000 - balance)::bigint FROM withdrawal.accounts
-                    WHERE owner = \(WithdrawalOrder.owner) AND id NOT LIKE 'poor%')
-                + (SELECT sum(500 - balance)::bigint FROM withdrawal.accounts WHERE id LIKE 'poor%'),
+                (SELECT sum(CASE id WHEN \(WithdrawalOrder.poor) THEN \(WithdrawalOrder.pittance)
+                    ELSE \(WithdrawalOrder.fortune) END - balance)::bigint
+                    FROM withdrawal.accounts WHERE owner = \(WithdrawalOrder.owner)),
                 (SELECT sum(reserved)::bigint FROM withdrawal.accounts WHERE owner = \(WithdrawalOrder.owner))
             FROM waymark.keys
             """)

@@ -1,5 +1,6 @@
 import Foundation
 import PostgresPQ
+import Staging
 import Subprocess
 import Synchronization
 import Testing
@@ -17,12 +18,14 @@ final class WithdrawalStage: Sendable {
     let database: TestDatabase
     let plan: KillPlan
     private let settings: [String: String]
+    private let clocks: [FakedClock?]
     /// Where the orchestrators listen; a killed one stays until it is back.
     private let servers = Mutex<[Int: URL]>([:])
 
-    init(database: TestDatabase, sandboxPort: Int, plan: KillPlan) {
+    init(database: TestDatabase, sandboxPort: Int, plan: KillPlan, clocks: [FakedClock?] = []) {
         self.database = database
         self.plan = plan
+        self.clocks = clocks
         // The bank takes a fraction of a second; what it promises leaves room for a busy machine.
         settings = [
             "BANK_URL": "http://127.0.0.1:\(sandboxPort)", "BANK_TIMEOUT_SECONDS": "1", "BANK_PROCESSING_SECONDS": "2",
@@ -69,10 +72,12 @@ final class WithdrawalStage: Sendable {
         let isOrchestrator = slot < Self.orchestrators
         let command = isOrchestrator ? ["orchestrator"] + TestProcess.anyPort : ["completionist"]
         var random = plan.random(stream: slot)
+        let clock = clocks.isEmpty ? nil : clocks[slot]
         while !plan.isEnded {
             let life = Int.random(in: 0..<Self.longestLife, using: &random)
             let ended = try await TestProcess.with(
-                "waymark", command + ["--lease-seconds", "1"], database: database.url, settings: settings
+                "waymark", command + ["--lease-seconds", "1"], database: database.url,
+                settings: settings.merging(clock?.settings ?? [:]) { own, _ in own }
             ) { process in
                 if isOrchestrator {
                     let url = URL(string: "http://127.0.0.1:\(try await process.port())")

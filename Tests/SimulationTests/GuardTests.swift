@@ -1,0 +1,21 @@
+import Simulation
+import Testing
+
+/// Each guard of the model by itself: without it, the simulation finds what it is for. A simulation that does not notice
+/// would show nothing.
+@Suite(.serialized) struct GuardTests {
+    /// Several times what the rarest of them needs.
+    private static let seeds = 20_000
+    private static let shown = Guards.names.filter { !Guards.rare.contains($0.guard) }.map(\.name)
+
+    @Test(arguments: shown) func isMissed(_ name: String) throws {
+        let missing = try #require(Guards.names.first { $0.name == name }?.guard)
+        for seed in 1...UInt64(Self.seeds) {
+            let simulation = Simulation(seed: seed, guards: Guards.all.subtracting(missing))
+            guard let violation = simulation.violation else { continue }
+            print("without \(name): seed \(seed), \(violation)")
+            return
+        }
+        Issue.record("nothing is broken without it in \(Self.seeds) seeds")
+    }
+}

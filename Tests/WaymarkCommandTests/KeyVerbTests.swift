@@ -120,6 +120,23 @@ import WaymarkTesting
         #expect(ended.status == .exited(64), "\(ended.log)")
     }
 
+    /// Whoever repeats what may be done already must be told so.
+    @Test func saysThatItMayBeDoneWhenTheAnswerToTheCommitIsLost() async throws {
+        try await Self.withParkedRides("a") { database in
+            let proxy = try await FaultProxy.start(upstream: database.upstream)
+            proxy.cutAfter(pattern: "COMMIT\0", forward: true)
+            let ended = try await TestProcess.with(
+                "waymark", ["keys", "retry", "--scope", "user:7", "--key", "a", "--reason", "r"],
+                database: database.url(through: proxy)
+            ) { try await $0.ended() }
+            await proxy.stop()
+            #expect(ended.status == .exited(69), "\(ended.log)")
+            #expect(ended.log.contains("it may be done"), "\(ended.log)")
+            let trail = try await Self.run(database, "audit", "--scope", "user:7", "--key", "a")
+            #expect(trail.log.contains("retry"), "and it is")
+        }
+    }
+
     @Test func saysThatThereIsNoSuchKey() async throws {
         try await TestDatabase.with { database in
             let ended = try await Self.run(database, "retry", UUID().uuidString, "--reason", "r")

@@ -7,13 +7,15 @@ package struct Scratch: Sendable {
     /// - Parameter name: what the folder's name begins with.
     /// - Throws: `StagingError` when it cannot be made.
     package init(_ name: String) throws {
-        let parent = NSTemporaryDirectory()
-        var template = Array(
-            (parent.hasSuffix("/") ? "\(parent)\(name)-XXXXXX" : "\(parent)/\(name)-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw StagingError("No folder can be made in \(parent): \(String(cString: strerror(errno))).")
+        let files = FileManager.default
+        let folder = files.temporaryDirectory.appending(path: "\(name)-\(UUID().uuidString)")
+        do {
+            try files.createDirectory(
+                at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw StagingError("No folder can be made in \(files.temporaryDirectory.path): \(error).")
         }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        path = folder.path
     }
 
     /// The path of a file in it.

@@ -23,6 +23,12 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
     } catch let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout {
         logger.critical("the database cannot be reached", metadata: ["error": .string(error.message)])
         throw ExitCode.unavailable
+    } catch let error as PostgresTransactionError where error.error.code == .commitOutcomeUnknown {
+        // Said so that nobody repeats it unseen.
+        logger.critical(
+            "the database went away at the commit: it may be done, so look before you repeat it (`keys audit`)",
+            metadata: ["error": .string(error.error.message)])
+        throw ExitCode.unavailable
     } catch let error as PrivatePostgresError {
         logger.critical("no private PostgreSQL", metadata: ["error": .string("\(error)")])
         throw ExitCode.unavailable

@@ -49,12 +49,13 @@ struct CrashRun<S: Saga>: Sendable {
         let scene = CrashScene(
             orchestrator: orchestrator, key: key, scope: scope, client: stage.database.client,
             clock: stage.database.clock)
-        for _ in 0..<Self.roundsLimit {
+        var rounds: [Completionist.Round] = []
+        while rounds.count < Self.roundsLimit {
             try await matrix.outside?(scene)
             guard try await stage.database.clock.advanceToNextDue() else { return }
-            _ = try await Completionist(orchestrator).runOnce()
+            rounds.append(try await Completionist(orchestrator).runOnce())
         }
-        throw CrashMatrixError(description: "not finished after \(Self.roundsLimit) rounds of a completionist")
+        throw try await notFinished(after: rounds)
     }
 
     /// Other processes see the request through: the client asks again where it was not accepted, a completionist does the

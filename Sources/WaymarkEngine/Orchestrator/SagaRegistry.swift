@@ -16,8 +16,12 @@ public struct SagaRegistry: Sendable {
         try self.init(sagas) { $0 }
     }
 
-    /// - Parameter adapt: may exchange the bodies of a declaration.
-    package init(_ sagas: [any Saga], adapting adapt: (SagaDeclaration) -> SagaDeclaration) throws {
+    /// - Parameters:
+    ///   - clock: what the limits of foreign services go by.
+    ///   - adapt: may exchange the bodies of a declaration.
+    package init(
+        _ sagas: [any Saga], clock: EngineClock = .system, adapting adapt: (SagaDeclaration) -> SagaDeclaration
+    ) throws {
         var byName: [String: RegisteredSaga] = [:]
         var declarations: [SagaDeclaration] = []
         for saga in sagas {
@@ -34,7 +38,7 @@ public struct SagaRegistry: Sendable {
             }
         }
         self.declarations = declarations
-        gates = try ServiceGates(declarations.flatMap { $0.plan.steps.compactMap(\.service) })
+        gates = try ServiceGates(declarations.flatMap { $0.plan.steps.compactMap(\.service) }, clock: clock)
         self.byName = byName
         accepted = Set(declarations.flatMap { declaration in declaration.accepted.map { "\(declaration.name)/\($0)" } })
     }

@@ -18,9 +18,11 @@ final class ServiceGate: Sendable {
     private static let timerQueue = DispatchQueue(label: "waymark.services.timer")
 
     private let state: Mutex<State>
+    private let clock: EngineClock
 
-    init(_ service: ForeignService) {
+    init(_ service: ForeignService, clock: EngineClock = .system) {
         precondition(service.problems.isEmpty, service.problems.joined(separator: "; "))
+        self.clock = clock
         state = Mutex(State(machine: ServiceGateStateMachine(service)))
     }
 
@@ -41,7 +43,7 @@ final class ServiceGate: Sendable {
             await withCheckedContinuation { continuation in
                 update { state in
                     state.continuations[id] = continuation
-                    return state.machine.enter(id, timeout: timeout, now: .now)
+                    return state.machine.enter(id, timeout: timeout, now: clock.now())
                 }
                 // A cancellation that came before found nobody in the queue; one that comes after does.
                 if Task.isCancelled { cancel(id) }
@@ -52,7 +54,7 @@ final class ServiceGate: Sendable {
     }
 
     func leave(_ id: Int, _ outcome: ServiceOutcome) {
-        update { $0.machine.leave(id, outcome, now: .now) }
+        update { $0.machine.leave(id, outcome, now: clock.now()) }
     }
 
     private func cancel(_ id: Int) {
@@ -95,10 +97,10 @@ final class ServiceGate: Sendable {
     }
 
     private func setTimer(_ instant: ContinuousClock.Instant) {
-        let delay = ContinuousClock.now.duration(to: instant).inSeconds
-        Self.timerQueue.asyncAfter(deadline: .now() + max(delay, 0)) { [weak self] in
+        let delay = clock.now().duration(to: instant).inSeconds
+        Self.timerQueue.asyncAfter(deadline: .now() + max(delay, 0)) { [weak self, clock] in
             // The timer's clock is another one: it may be a little early, and would not ring again.
-            self?.update { $0.machine.wake(now: max(.now, instant)) }
+            self?.update { $0.machine.wake(now: max(clock.now(), instant)) }
         }
     }
 }

@@ -4,9 +4,11 @@ import Waymark
 struct ServiceGates: Sendable {
     private let gates: [String: ServiceGate]
 
-    /// - Parameter services: those of all steps, as often as they are named; each without problems.
+    /// - Parameters:
+    ///   - services: those of all steps, as often as they are named; each without problems.
+    ///   - clock: what rates and pauses go by.
     /// - Throws: `WaymarkError` (`duplicateName`) for two of one name whose limits differ.
-    init(_ services: [ForeignService]) throws {
+    init(_ services: [ForeignService], clock: EngineClock = .system) throws {
         var known: [String: ForeignService] = [:]
         for service in services {
             let other = known.updateValue(service, forKey: service.name)
@@ -15,7 +17,7 @@ struct ServiceGates: Sendable {
                     .duplicateName, "two foreign services with different limits are named '\(service.name)'")
             }
         }
-        gates = known.mapValues { ServiceGate($0) }
+        gates = known.mapValues { ServiceGate($0, clock: clock) }
     }
 
     /// The gate of a service that was given to ``init(_:)``.

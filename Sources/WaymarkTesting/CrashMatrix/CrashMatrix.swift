@@ -25,7 +25,8 @@ public import WaymarkEngine
 /// One thing is not tried, because nothing on our side can help it: a process that stands still right before it sends a call
 /// that is made at most once, for longer than the call's settling time.
 ///
-/// A clock of its own passes leases, backoffs and sleeps in no time; `CURRENT_TIMESTAMP` and `clock_timestamp()` in the
+/// A clock of its own passes leases, backoffs, sleeps and the pauses of foreign services' limits in no time, though never
+/// while a process that was stopped has a call under way; `CURRENT_TIMESTAMP` and `clock_timestamp()` in the
 /// saga's statements do not go by it, `now()` does.
 public struct CrashMatrix<S: Saga>: Sendable {
     /// Which faults are tried.

@@ -151,8 +151,8 @@ struct CrashStage: Sendable {
         configuration.lease = .minutes(1)
         configuration.holder = name
         return Orchestrator(
-            postgres: client, sagas: try SagaRegistry(sagas, adapting: adapt), configuration: configuration,
-            logger: Self.logger)
+            postgres: client, sagas: try SagaRegistry(sagas, clock: clock, adapting: adapt),
+            configuration: configuration, logger: Self.logger)
     }
 
     /// Ends the server's sessions that `condition` holds for, and waits until they are gone.

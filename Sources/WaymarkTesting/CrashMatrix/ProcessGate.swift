@@ -46,14 +46,19 @@ package final class ProcessGate: Sendable {
     private struct State {
         var life = Life.running
         var isFinished = false
+        /// Calls of foreign systems that do not stand still: between its boundaries nothing can stop one.
+        var callsUnderWay = 0
         var isCounting = false
         var step = SagaDeclaration.started
         var trail: [CrashBoundary] = []
         var struck: CrashBoundary?
         /// Whoever arrived while the process stood still.
-        var halted: [CheckedContinuation<Void, Never>] = []
+        var halted: [(continuation: CheckedContinuation<Void, Never>, isInCall: Bool)] = []
         /// Whoever waits for the fault, or for the end of the work.
         var watchers: [CheckedContinuation<Void, Never>] = []
+
+        /// Whether nothing happens any more, for whatever reason.
+        var isStill: Bool { life == .over || life != .running && callsUnderWay <= 0 }
     }
 
     private let plan: Plan?
@@ -82,14 +87,16 @@ package final class ProcessGate: Sendable {
     /// Where the fault was.
     package var struck: CrashBoundary? { state.withLock { $0.struck } }
 
-    /// Whether it stands still, for whatever reason.
-    var isStill: Bool { state.withLock { $0.life != .running } }
+    /// Whether it stands still, for whatever reason, and nothing that it called for is under way.
+    var isStill: Bool { state.withLock { $0.isStill } }
 
     /// From now on boundaries count.
     package func begin() { state.withLock { $0.isCounting = true } }
 
     /// The step whose call the current task makes: beside a branch's call another branch may begin a step.
     @TaskLocal private static var step: String?
+    /// Whether the current task is in the midst of a call.
+    @TaskLocal private static var isInCall = false
 
     private func enter(step: String) { state.withLock { $0.step = step } }
 
@@ -134,10 +141,13 @@ package final class ProcessGate: Sendable {
         await withCheckedContinuation { continuation in
             let goesOn = state.withLock { state in
                 let goesOn = state.life == .running || state.life == .over
-                if !goesOn { state.halted.append(continuation) }
+                if !goesOn {
+                    state.halted.append((continuation, Self.isInCall))
+                    if Self.isInCall { state.callsUnderWay -= 1 }
+                }
                 return goesOn
             }
-            if goesOn { continuation.resume() }
+            if goesOn { continuation.resume() } else { wakeWatchers() }
         }
         if state.withLock({ $0.life != .running }) { throw CancellationError() }
     }
@@ -153,18 +163,20 @@ package final class ProcessGate: Sendable {
     private func resume(as life: Life) {
         let halted = state.withLock { state in
             state.life = life
+            state.callsUnderWay += state.halted.count { $0.isInCall }
             defer { state.halted = [] }
             return state.halted
         }
-        for continuation in halted { continuation.resume() }
+        for halted in halted { halted.continuation.resume() }
         wakeWatchers()
     }
 
-    /// Returns when the fault has struck and the process stands still, or when `finish` was called.
+    /// Returns when the fault has struck and the process stands still, or when `finish` was called. What it called for is over
+    /// then: for others time is made to pass, and a foreign system that is at work on it has none of that.
     package func waitUntilStill() async {
         await withCheckedContinuation { continuation in
             let isStill = state.withLock { state in
-                let isStill = state.life != .running || state.isFinished
+                let isStill = state.isStill || state.isFinished
                 if !isStill { state.watchers.append(continuation) }
                 return isStill
             }
@@ -180,6 +192,7 @@ package final class ProcessGate: Sendable {
 
     private func wakeWatchers() {
         let watchers = state.withLock { state in
+            guard state.isStill || state.isFinished else { return [CheckedContinuation<Void, Never>]() }
             defer { state.watchers = [] }
             return state.watchers
         }
@@ -220,9 +233,21 @@ extension ProcessGate {
 
     /// Does something to a foreign system, between two boundaries.
     func around<Value: Sendable>(_ text: String, _ body: () async throws -> Value) async throws -> Value {
-        _ = try await arrive(.call, text)
-        let value = try await body()
+        let value = try await callUnderWay {
+            _ = try await arrive(.call, text)
+            return try await body()
+        }
         if try await arrive(.effect, text) == .loseAnswer { throw TransientError("the answer was lost") }
         return value
+    }
+
+    private func callUnderWay<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        if Self.isInCall { return try await body() }
+        state.withLock { $0.callsUnderWay += 1 }
+        defer {
+            state.withLock { $0.callsUnderWay -= 1 }
+            wakeWatchers()
+        }
+        return try await Self.$isInCall.withValue(true, operation: body)
     }
 }

@@ -15,19 +15,34 @@ package enum KeyIdentity {
 
     /// The key passed to a foreign system at one step. Never from the attempt or the fence: a repeat is the same request.
     package static func foreignKey(_ context: KeyContext, recoveryPoint: String) -> String {
-        uuid(hashing: "waymark:call:1\0\(context.id)\0\(context.incarnation)\0\(recoveryPoint)").uuidString.lowercased()
+        uuid(hashing: "waymark:call:1\0\(text(of: context))\0\(recoveryPoint)").text(.lowercase)
     }
 
     /// The id of the job staged at `position` by the phase that commits `recoveryPoint`: the same when the phase is rerun.
     package static func jobID(_ context: KeyContext, recoveryPoint: String, position: Int) -> UUID {
-        uuid(hashing: "waymark:job:1\0\(context.id)\0\(context.incarnation)\0\(recoveryPoint)\0\(position)")
+        uuid(hashing: "waymark:job:1\0\(text(of: context))\0\(recoveryPoint)\0\(position)")
+    }
+
+    private static func text(of context: KeyContext) -> String {
+        "\(context.id.text(.uppercase))\0\(context.incarnation.text(.uppercase))"
+    }
+
+    /// A random number for an acceptance, as a UUIDv4. Foundation's `UUID()` opens, reads and closes /dev/urandom each time.
+    package static func incarnation() -> UUID {
+        var random = SystemRandomNumberGenerator()
+        let bits = (random.next(), random.next())
+        return withUnsafeBytes(of: bits) { uuid($0.loadUnaligned(as: uuid_t.self), version: 4) }
     }
 
     /// The first 16 bytes of SHA-256 as a UUIDv8 (RFC 9562, section 5.8).
     private static func uuid(hashing text: String) -> UUID {
-        var bytes = Array(SHA256.hash(data: Data(text.utf8)).prefix(16))
-        bytes[6] = bytes[6] & 0x0F | 0x80
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+        SHA256.hash(text: text).withUnsafeBytes { uuid($0.loadUnaligned(as: uuid_t.self), version: 8) }
+    }
+
+    private static func uuid(_ bits: uuid_t, version: UInt8) -> UUID {
+        var bytes = bits
+        bytes.6 = bytes.6 & 0x0F | version << 4
+        bytes.8 = bytes.8 & 0x3F | 0x80
+        return UUID(uuid: bytes)
     }
 }

@@ -65,6 +65,17 @@ import Testing
         }
     }
 
+    @Test func incarnationsAreRandomUUIDs() {
+        let drawn = (0..<1_000).map { _ in KeyIdentity.incarnation() }
+        #expect(Set(drawn).count == drawn.count)
+        #expect(drawn.allSatisfy { $0.uuid.6 >> 4 == 4 && $0.uuid.8 >> 6 == 0b10 })
+        // Every other bit is drawn.
+        let bits = drawn.map { unsafeBitCast($0.uuid, to: SIMD16<UInt8>.self) }
+        #expect(
+            bits.reduce(.zero, |) == [255, 255, 255, 255, 255, 255, 79, 255, 191, 255, 255, 255, 255, 255, 255, 255])
+        #expect(bits.reduce(~.zero, &) == [0, 0, 0, 0, 0, 0, 64, 0, 128, 0, 0, 0, 0, 0, 0, 0])
+    }
+
     @Test func everythingThatNamesSomethingElseGivesAnotherID() throws {
         let other = UUID().uuidString
         let contexts = [

@@ -67,7 +67,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "PrivatePostgres", dependencies: [logging, subprocess, systemPackage], swiftSettings: settings),
-        .target(name: "Waymark", dependencies: ["PostgresPQ", crypto, logging], swiftSettings: settings),
+        .target(name: "Waymark", dependencies: ["PostgresPQ", collections, crypto, logging], swiftSettings: settings),
         .target(
             name: "WaymarkMigrations",
             path: "migrations",

@@ -2,9 +2,9 @@ extension DecodingError {
     /// The field that does not fit, as a path such as `origin.lat`; nil where it is the whole value.
     package var field: String? {
         switch self {
-        case .keyNotFound(let key, let context): Self.path(context.codingPath + [key])
+        case .keyNotFound(let key, let context): (context.codingPath + [key]).dotted
         case .valueNotFound(_, let context), .typeMismatch(_, let context), .dataCorrupted(let context):
-            Self.path(context.codingPath)
+            context.codingPath.isEmpty ? nil : context.codingPath.dotted
         @unknown default: nil
         }
     }
@@ -20,10 +20,6 @@ extension DecodingError {
         }
     }
 
-    private static func path(_ keys: [any CodingKey]) -> String? {
-        keys.isEmpty ? nil : keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
-    }
-
     /// What JSON calls a Swift type.
     private static func name(_ type: any Any.Type) -> String {
         switch type {
@@ -36,4 +32,9 @@ extension DecodingError {
         default: "a value of type \(type)"
         }
     }
+}
+
+extension [any CodingKey] {
+    /// A path such as `stops.1.lat`.
+    var dotted: String { map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") }
 }

@@ -2,31 +2,21 @@ import Foundation
 
 /// How values become JSON text and back, the same everywhere: for requests, outputs, jobs and answers.
 ///
-/// Dates are ISO 8601 with milliseconds; object members are sorted, so equal values have equal text.
+/// Dates are ISO 8601 with milliseconds. The text is canonical (see `JSONValue.canonical`), so equal values have equal text.
 package enum JSONCoding {
+    /// The canonical text of a value: what is stored, sent, and hashed into a fingerprint.
+    /// - Throws: `EncodingError` naming the field that does not encode, `WaymarkError` (`invalidJSON`) for what is nested
+    ///   deeper than `storedDepth`.
     package static func encode(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .custom { date, encoder in
-            var container = encoder.singleValueContainer()
-            try container.encode(text(of: date))
-        }
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        try CanonicalEncoder.text(of: value).string
     }
 
     /// As `encode`, for a `jsonb` column, which cannot hold a NUL character.
-    /// - Throws: `EncodingError` when `value` does not encode, `WaymarkError` (`invalidJSON`) when a text in it holds NUL.
+    /// - Throws: as `encode`; `WaymarkError` (`invalidJSON`) when a text in it holds NUL.
     package static func encodeForStorage(_ value: some Encodable) throws -> String {
-        let json = try encode(value)
-        var bytes = json.utf8[...]
-        while let backslash = bytes.firstIndex(of: UInt8(ascii: "\\")) {
-            bytes = bytes[backslash...].dropFirst()
-            if bytes.starts(with: "u0000".utf8) {
-                throw WaymarkError(.invalidJSON, "a NUL character (\\u0000) cannot be stored")
-            }
-            bytes = bytes.dropFirst()
-        }
-        return json
+        let text = try CanonicalEncoder.text(of: value)
+        if text.holdsNUL { throw WaymarkError(.invalidJSON, "a NUL character (\\u0000) cannot be stored") }
+        return text.string
     }
 
     /// - Throws: `WaymarkError` (`invalidJSON`) when `json` is not JSON, `DecodingError` naming the field when it is not a
@@ -40,19 +30,19 @@ package enum JSONCoding {
     package static func decode<Value: Decodable>(
         _ type: Value.Type, from value: JSONValue, isForm: Bool = false
     ) throws -> Value {
-        try JSONValueDecoder(value: value, codingPath: [], isForm: isForm).unwrap(type)
+        try JSONValueDecoder(value: value, codingPath: [], isForm: isForm).unwrap(type, value, nil)
     }
 
     static func date(from text: String) -> Date? {
         (try? dateFormat.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
     }
 
-    /// Levels of nesting in what is stored: as deep as Foundation's encoder goes.
+    /// Levels of nesting in what is stored: as deep as Foundation's decoder goes.
     package static let storedDepth = 512
 
     /// The date rounded to milliseconds. The format cuts digits off, so it gets the middle of the millisecond: 0.123 as a
     /// double is a little less, and would become 0.122, then 0.121 with the next step.
-    private static func text(of date: Date) -> String {
+    static func text(of date: Date) -> String {
         let milliseconds = (date.timeIntervalSinceReferenceDate * 1000).rounded()
         return Date(timeIntervalSinceReferenceDate: (milliseconds + 0.5) / 1000).formatted(dateFormat)
     }

@@ -1,3 +1,16 @@
+extension JSONValueDecoder: SingleValueDecodingContainer {
+    func decodeNil() -> Bool { value.isNull }
+    func decode(_ type: Bool.Type) throws -> Bool { try bool(value, nil) }
+    func decode(_ type: String.Type) throws -> String { try string(value, type, nil) }
+    func decode(_ type: Double.Type) throws -> Double { try floating(type, value, nil) }
+    func decode(_ type: Float.Type) throws -> Float { try floating(type, value, nil) }
+    @inline(__always)
+    func decode<Number: FixedWidthInteger & Decodable>(_ type: Number.Type) throws -> Number {
+        try integer(type, value, nil)
+    }
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try unwrap(type, value, nil) }
+}
+
 /// The members of a JSON object.
 struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let decoder: JSONValueDecoder
@@ -8,41 +21,40 @@ struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
-    func decodeNil(forKey key: Key) throws -> Bool { try member(key).value == .null }
-
+    func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try decoder.bool(member(key), key) }
+    func decode(_ type: String.Type, forKey key: Key) throws -> String { try decoder.string(member(key), type, key) }
+    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try decoder.floating(type, member(key), key) }
+    func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try decoder.floating(type, member(key), key) }
+    @inline(__always)
+    func decode<Number: FixedWidthInteger & Decodable>(_ type: Number.Type, forKey key: Key) throws -> Number {
+        try decoder.integer(type, member(key), key)
+    }
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-        try member(key).unwrap(type)
+        try decoder.unwrap(type, member(key), key)
     }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type, forKey key: Key
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        try member(key).container(keyedBy: type)
+        try nested(key).container(keyedBy: type)
     }
 
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-        try member(key).unkeyedContainer()
+        try nested(key).unkeyedContainer()
     }
 
-    func superDecoder() throws -> any Decoder { decoder.nested(members["super"] ?? .null, Super()) }
-    func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
+    func superDecoder() throws -> any Decoder { decoder.nested(members["super"] ?? .null, JSONSuperKey()) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { try nested(key) }
 
-    private func member(_ key: Key) throws -> JSONValueDecoder {
+    private func nested(_ key: Key) throws -> JSONValueDecoder { decoder.nested(try member(key), key) }
+
+    private func member(_ key: Key) throws -> JSONValue {
         guard let value = members[key.stringValue] else {
             throw DecodingError.keyNotFound(
                 key, .init(codingPath: codingPath, debugDescription: "the member is missing"))
         }
-        return decoder.nested(value, key)
-    }
-
-    /// Where encoders put what a superclass encodes.
-    private struct Super: CodingKey {
-        var stringValue: String { "super" }
-        var intValue: Int? { nil }
-
-        init() {}
-        init?(stringValue: String) { nil }
-        init?(intValue: Int) { nil }
+        return value
     }
 }
 
@@ -62,13 +74,13 @@ struct JSONArrayDecoder: UnkeyedDecodingContainer {
     var isAtEnd: Bool { currentIndex >= elements.count }
 
     mutating func decodeNil() throws -> Bool {
-        guard try next(Never?.self).value == .null else { return false }
+        guard try element(Never?.self).isNull else { return false }
         currentIndex += 1
         return true
     }
 
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        let value = try next(type).unwrap(type)
+        let value = try decoder.unwrap(type, element(type), JSONIndex(intValue: currentIndex))
         currentIndex += 1
         return value
     }
@@ -76,37 +88,33 @@ struct JSONArrayDecoder: UnkeyedDecodingContainer {
     mutating func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        let container = try next([String: Any].self).container(keyedBy: type)
+        let container = try nested([String: Any].self).container(keyedBy: type)
         currentIndex += 1
         return container
     }
 
     mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        let container = try next([Any].self).unkeyedContainer()
+        let container = try nested([Any].self).unkeyedContainer()
         currentIndex += 1
         return container
     }
 
     mutating func superDecoder() throws -> any Decoder {
-        let decoder = try next(Any.self)
+        let decoder = try nested(Any.self)
         currentIndex += 1
         return decoder
     }
 
     /// A decoder of the element at hand, which stays at hand.
-    private func next(_ type: any Any.Type) throws -> JSONValueDecoder {
+    private func nested(_ type: any Any.Type) throws -> JSONValueDecoder {
+        decoder.nested(try element(type), JSONIndex(intValue: currentIndex))
+    }
+
+    private func element(_ type: any Any.Type) throws -> JSONValue {
         guard !isAtEnd else {
             throw DecodingError.valueNotFound(
                 type, .init(codingPath: codingPath, debugDescription: "the array has \(elements.count) elements"))
         }
-        return decoder.nested(elements[currentIndex], Index(intValue: currentIndex))
-    }
-
-    private struct Index: CodingKey {
-        let intValue: Int?
-        var stringValue: String { intValue.map(String.init) ?? "" }
-
-        init(intValue: Int) { self.intValue = intValue }
-        init?(stringValue: String) { nil }
+        return elements[currentIndex]
     }
 }

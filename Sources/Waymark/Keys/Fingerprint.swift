@@ -11,8 +11,12 @@ package struct Fingerprint: Sendable, Hashable {
     /// The fingerprint of a request's JSON text.
     /// - Throws: `WaymarkError` (`invalidJSON`) when the text is not strict JSON.
     package init(json: String) throws {
-        let canonical = try JSONValue(parsing: json).canonical
-        bytes = Data(SHA256.hash(data: Data(canonical.utf8)))
+        self.init(canonical: try JSONValue(parsing: json).canonical)
+    }
+
+    /// The fingerprint of a request's canonical text, as `JSONCoding.encode` makes it: nothing is parsed.
+    package init(canonical json: String) {
+        bytes = SHA256.hash(text: json).withUnsafeBytes { Data($0) }
     }
 
     package init(bytes: Data) {

@@ -84,7 +84,16 @@ struct JSONParser {
 
     private mutating func string() throws -> String {
         position += 1
-        var units: [UInt8] = []
+        let start = position
+        while let byte = peek, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+        // Few strings hold escapes.
+        if take("\"") { return String(decoding: bytes[start..<position - 1], as: UTF8.self) }
+        return try string(after: Array(bytes[start..<position]))
+    }
+
+    /// The whole string, of which `units` are read.
+    private mutating func string(after units: [UInt8]) throws -> String {
+        var units = units
         while let byte = peek {
             position += 1
             switch byte {

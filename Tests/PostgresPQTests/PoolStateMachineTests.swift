@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PoolStateMachineTests {
     typealias Machine = PoolStateMachine
-    private let now = ContinuousClock.now
+    private let now = Duration.seconds(1_000)
 
     private func machine(maximum: Int = 2, minimum: Int = 0) -> Machine {
         Machine(limits: .init(maximumConnections: maximum, minimumConnections: minimum))

@@ -8,7 +8,7 @@ import Foundation
 final class ConnectAttempt: @unchecked Sendable {
     /// Its own, because libpq looks host names up without regard to others.
     private let queue = DispatchQueue(label: "postgres.connect")
-    private let connectionQueue: DispatchQueue
+    private let loop: EventLoop
     private let configuration: PostgresConfiguration
     private let notices: NoticeSink
     private var pointer: OpaquePointer?
@@ -16,10 +16,10 @@ final class ConnectAttempt: @unchecked Sendable {
     private var completion: ((Result<Wire, any Error>) -> Void)?
     private var isCancelled = false
 
-    /// - Parameter connectionQueue: the queue that the connection will be used on, once it is established.
-    init(_ configuration: PostgresConfiguration, connectionQueue: DispatchQueue, notices: NoticeSink) {
+    /// - Parameter loop: what the connection will be served by, once it is established.
+    init(_ configuration: PostgresConfiguration, loop: EventLoop, notices: NoticeSink) {
         self.configuration = configuration
-        self.connectionQueue = connectionQueue
+        self.loop = loop
         self.notices = notices
     }
 
@@ -87,7 +87,7 @@ final class ConnectAttempt: @unchecked Sendable {
             return failAsLibpqSays(pointer)
         }
         self.pointer = nil
-        finish(.success(Wire(pointer, queue: connectionQueue, notices: notices)))
+        finish(.success(Wire(pointer, loop: loop, notices: notices)))
     }
 
     private func cancel() {

@@ -18,7 +18,8 @@ final class Job: Sendable {
 /// What became of one statement of a job.
 enum StatementOutcome: Sendable {
     case rows(ResultBuffer)
-    case failed(PostgresError)
+    // Indirect, for an error is large and outcomes are handed from one to the next.
+    indirect case failed(PostgresError)
     /// The server skipped it because a statement before it failed.
     case skipped
     /// No answer came.
@@ -31,9 +32,17 @@ struct JobOutcome: Sendable {
         /// The server answered up to the Sync.
         case answered
         /// The connection broke; `isSent` tells whether the statements had been handed over before.
-        case lost(PostgresError, isSent: Bool)
+        indirect case lost(PostgresError, isSent: Bool)
         /// Taken back before it was sent, because the task was cancelled.
         case removed
+    }
+
+    /// A failure of none of the job's own statements.
+    indirect enum OtherFailure: Sendable {
+        /// Of a statement that was sent in front of them: `BEGIN` or an opening statement.
+        case prefix(PostgresError)
+        /// Why the implicit transaction of statements that had succeeded was not committed.
+        case commit(PostgresError)
     }
 
     /// One for each statement of the job, in order.
@@ -41,26 +50,25 @@ struct JobOutcome: Sendable {
     var end: End
     /// The task was cancelled while the job ran.
     var isCancelled: Bool
-    /// The failure of a statement that was sent in front of the job's own: `BEGIN` or an opening statement.
-    var prefixFailure: PostgresError?
-    /// Why the implicit transaction of statements that had succeeded was not committed.
-    var commitFailure: PostgresError?
+    var otherFailure: OtherFailure?
+
+    var prefixFailure: PostgresError? {
+        if case .prefix(let error)? = otherFailure { error } else { nil }
+    }
 
     /// The rows of all statements.
     ///
     /// Throws the first failure, or `CancellationError` when a cancellation caused it.
     func rows() throws -> [PostgresRows] {
-        let results = each()
-        var rows: [PostgresRows] = []
-        rows.reserveCapacity(results.count)
-        for result in results {
-            switch result {
-            case .success(let success): rows.append(success)
-            case .failure(let error) where error.code == .cancelled: throw CancellationError()
-            case .failure(let error): throw error
-            }
+        if loss == nil {
+            let buffers = statements.compactMap { if case .rows(let buffer) = $0 { buffer } else { nil } }
+            if buffers.count == statements.count { return buffers.map(PostgresRows.init(buffer:)) }
         }
-        return rows
+        for case .failure(let error) in each() {
+            if error.code == .cancelled { throw CancellationError() }
+            throw error
+        }
+        preconditionFailure("what has no rows has failed")
     }
 
     /// The rows or the error of each statement; a skipped statement repeats the error that had it skipped.
@@ -90,7 +98,7 @@ struct JobOutcome: Sendable {
         // Where one failed, that is what is known, and none took effect.
         let hasFailed = statements.contains { if case .failed = $0 { true } else { false } }
         if hasFailed { return nil }
-        if let commitFailure { return translated(commitFailure) }
+        if case .commit(let error)? = otherFailure { return translated(error) }
         if case .lost = end { return endError }
         return nil
     }

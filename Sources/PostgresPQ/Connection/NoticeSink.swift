@@ -2,8 +2,8 @@ import CLibPQ
 import Logging
 
 /// Takes the server's notices of one connection: what libpq would otherwise print to standard error.
-// Safe to share: libpq calls it on the queue that the connection is used on: first the one it is made on, then, handed
-// over through a continuation, the connection's own.
+// Safe to share: libpq calls it where the connection is used: first on the queue that it is made on, then, handed over
+// through a continuation, in the turn of its event loop.
 final class NoticeSink: @unchecked Sendable {
     private let logger: Logger
     /// What an idle connection was told before the server closed it, such as 57P01.

@@ -35,21 +35,17 @@ extension PipelineStateMachine {
         switch answer {
         case .success, .failure, .skipped:
             if answer != .success { inFlight[0].hasFailed = true }
-            let head = inFlight[0]
-            if head.unit.isScript {
-                return .record(unitID: head.unit.id, .execute(0, name: nil))
-            }
-            if answer == .failure, head.answered == head.commands.count {
-                return .recordCommitFailure(unitID: head.unit.id)
-            }
-            guard head.answered < head.commands.count, !head.hasResult else { return .giveUp }
+            let unit = inFlight[0].unit
+            if unit.isScript { return .record(unitID: unit.id, .execute(0, name: nil)) }
+            let isAnswered = inFlight[0].isAnswered
+            if answer == .failure, isAnswered { return .recordCommitFailure(unitID: unit.id) }
+            guard !isAnswered, !inFlight[0].hasResult else { return .giveUp }
             inFlight[0].hasResult = true
-            return .record(unitID: head.unit.id, head.commands[head.answered])
+            return .record(unitID: unit.id, inFlight[0].commands[inFlight[0].answered])
         case .end:
             return commandEnded()
         case .sync:
-            let head = inFlight[0]
-            guard !head.unit.isScript, head.answered == head.commands.count else { return .giveUp }
+            guard !inFlight[0].unit.isScript, inFlight[0].isAnswered else { return .giveUp }
             return complete()
         }
     }

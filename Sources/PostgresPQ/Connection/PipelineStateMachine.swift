@@ -35,6 +35,9 @@ struct PipelineStateMachine {
         var hasResult = false
         var hasFailed = false
         var isCancelWanted = false
+
+        /// All commands have had their answers; the Sync may not.
+        var isAnswered: Bool { answered == commands.count }
     }
 
     struct Cancellation: Equatable {

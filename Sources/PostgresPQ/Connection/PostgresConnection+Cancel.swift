@@ -4,6 +4,8 @@ import Dispatch
 extension PostgresConnection {
     /// Cancel requests block, so they have a queue of their own.
     private static let cancelQueue = DispatchQueue(label: "postgres.cancel", attributes: .concurrent)
+    /// Behind requests that block, a limit on them would come too late.
+    private static let timerQueue = DispatchQueue(label: "postgres.cancel.timer")
     /// How long the server may take to give up a cancelled statement before the connection is given up; a request to
     /// a host that has vanished would otherwise be waited for, for minutes.
     private static let cancelTimeout = DispatchTimeInterval.seconds(10)
@@ -31,8 +33,8 @@ extension PostgresConnection {
     }
 
     private func limitCancelling(_ unitID: Int) {
-        executor.queue.asyncAfter(deadline: .now() + Self.cancelTimeout) { [weak self] in
-            self?.assumeIsolated { connection in
+        Self.timerQueue.asyncAfter(deadline: .now() + Self.cancelTimeout) { [weak self] in
+            self?.onLoop { connection in
                 guard connection.machine.isCancelling(unitID) else { return }
                 connection.lose("a cancelled statement was not given up by the server")
             }
@@ -47,7 +49,7 @@ extension PostgresConnection {
             let request = OpaquePointer(bitPattern: address)
             _ = PQcancel(request, &message, Int32(message.count))
             PQfreeCancel(request)
-            self?.onQueue { $0.cancelRequestFinished() }
+            self?.onLoop { $0.cancelRequestFinished() }
         }
     }
 
@@ -58,8 +60,8 @@ extension PostgresConnection {
             startWaiting()
             closeIfDone()
         case .checkLater(let unitID):
-            executor.queue.asyncAfter(deadline: .now() + Self.cancelRetryInterval) { [weak self] in
-                self?.assumeIsolated { $0.repeatCancelRequest(unitID) }
+            Self.timerQueue.asyncAfter(deadline: .now() + Self.cancelRetryInterval) { [weak self] in
+                self?.onLoop { $0.repeatCancelRequest(unitID) }
             }
         }
     }

@@ -1,16 +1,20 @@
-import Dispatch
 import Synchronization
 
 extension PostgresConnection {
     /// A job that has been accepted and waits for its answer.
-    struct RunningJob {
+    // Safe to share: it belongs to its connection's jobs, and is touched by the connection only.
+    final class RunningJob: @unchecked Sendable {
         let job: Job
         let deliver: @Sendable (JobOutcome) -> Void
         /// The statements as sent, the transaction's prefix in front.
         var sent: [Statement] = []
         var outcomes: [StatementOutcome] = []
         var commitFailure: PostgresError?
-        var isSent = false
+
+        init(_ job: Job, deliver: @escaping @Sendable (JobOutcome) -> Void) {
+            self.job = job
+            self.deliver = deliver
+        }
     }
 
     /// Runs statements as one job.
@@ -26,7 +30,7 @@ extension PostgresConnection {
                 throw PostgresError(.transactionMisuse, "the transaction was used after its closure had returned")
             }
         }
-        return await perform([try makeJob(queries, in: scope)])[0]
+        return await perform(try makeJob(queries, in: scope))
     }
 
     nonisolated func makeJob(_ queries: [PostgresQuery], in scope: TransactionScope? = nil) throws -> Job {
@@ -39,67 +43,81 @@ extension PostgresConnection {
         return Job(unit: unit, statements: statements, scope: scope)
     }
 
-    /// Hands jobs over in one go and waits for all of them.
+    /// Hands a job over and waits for its outcome.
     ///
     /// - Parameter isShielded: the cancellation of the task is disregarded.
-    nonisolated func perform(_ jobs: [Job], isShielded: Bool = false) async -> [JobOutcome] {
-        guard !isShielded else { return await submit(jobs) }
+    nonisolated func perform(_ job: Job, isShielded: Bool = false) async -> JobOutcome {
+        guard !isShielded else { return await submit(job) }
         return await withTaskCancellationHandler {
-            await submit(jobs)
+            await submit(job)
+        } onCancel: {
+            job.isCancelled.store(true, ordering: .releasing)
+            onLoop { $0.cancel(job) }
+        }
+    }
+
+    /// Hands jobs over in one go and waits for all of them.
+    nonisolated func perform(_ jobs: [Job]) async -> [JobOutcome] {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let collector = OutcomeCollector(count: jobs.count, continuation)
+                soon { connection in
+                    for (index, job) in jobs.enumerated() {
+                        connection.accept(RunningJob(job) { collector.set($0, at: index) })
+                    }
+                    connection.startWaiting()
+                }
+            }
         } onCancel: {
             for job in jobs { job.isCancelled.store(true, ordering: .releasing) }
-            onQueue { connection in
+            onLoop { connection in
                 for job in jobs { connection.cancel(job) }
             }
         }
     }
 
-    private nonisolated func submit(_ jobs: [Job]) async -> [JobOutcome] {
-        if jobs.count == 1 {
-            let outcome = await withCheckedContinuation { continuation in
-                onQueue { $0.accept(jobs) { _, outcome in continuation.resume(returning: outcome) } }
+    private nonisolated func submit(_ job: Job) async -> JobOutcome {
+        await withCheckedContinuation { continuation in
+            soon { connection in
+                connection.accept(RunningJob(job) { continuation.resume(returning: $0) })
+                connection.startWaiting()
             }
-            return [outcome]
-        }
-        return await withCheckedContinuation { continuation in
-            let collector = OutcomeCollector(count: jobs.count, continuation)
-            onQueue { $0.accept(jobs) { index, outcome in collector.set(outcome, at: index) } }
         }
     }
 
-    /// Runs `body` on the connection's queue, behind what was put there before.
-    nonisolated func onQueue(_ body: @escaping @Sendable (isolated PostgresConnection) -> Void) {
-        executor.queue.async {
-            self.assumeIsolated(body)
-        }
+    /// Runs `body` on the thread of the connection's event loop, behind what was put there before.
+    nonisolated func onLoop(_ body: @escaping @Sendable (isolated PostgresConnection) -> Void) {
+        loop.enqueue { self.assumeIsolated(body) }
     }
 
-    private func accept(_ jobs: [Job], deliver: @escaping @Sendable (Int, JobOutcome) -> Void) {
-        for (index, job) in jobs.enumerated() {
-            let running = RunningJob(job: job) { deliver(index, $0) }
-            if job.isCancelled.load(ordering: .acquiring) {
-                finish(running, .removed)
-            } else if machine.enqueue(job.unit) {
-                self.jobs[job.unit.id] = running
-            } else {
-                finish(running, .lost(wire.lossError(nil), isSent: false))
-            }
+    /// Runs `body` at once where nothing is before it, else as ``onLoop(_:)`` does.
+    private nonisolated func soon(_ body: @escaping @Sendable (isolated PostgresConnection) -> Void) {
+        loop.run { self.assumeIsolated(body) }
+    }
+
+    private func accept(_ running: RunningJob) {
+        if running.job.isCancelled.load(ordering: .acquiring) {
+            finish(running, .removed)
+        } else if machine.enqueue(running.job.unit) {
+            jobs[running.job.unit.id] = running
+        } else {
+            finish(running, .lost(wire.lossError(nil), isSent: false))
         }
-        startWaiting()
     }
 
     /// Delivers the outcome of a job that is no longer in ``jobs``.
     func finish(_ running: RunningJob, _ end: JobOutcome.End) {
         let count = running.job.statements.count
         let prefixCount = max(running.sent.count - count, 0)
-        let own = running.outcomes.isEmpty ? Array(repeating: .unanswered, count: count) : running.outcomes
+        var own = running.outcomes.isEmpty ? Array(repeating: .unanswered, count: count) : running.outcomes
+        if own.count > count { own.removeFirst(prefixCount) }
         var outcome = JobOutcome(
-            statements: running.outcomes.isEmpty ? own : Array(own[prefixCount...]), end: end,
+            statements: own, end: end,
             isCancelled: running.job.isCancelled.load(ordering: .acquiring))
-        outcome.commitFailure = running.commitFailure
+        outcome.otherFailure = running.commitFailure.map { .commit($0) }
         for (index, prefix) in running.outcomes.prefix(prefixCount).enumerated() {
             guard case .failed(let error) = prefix else { continue }
-            outcome.prefixFailure = error
+            outcome.otherFailure = .prefix(error)
             if outcome.translated(error).code == .server { running.job.scope?.openingFailed(at: index, error) }
             break
         }

@@ -9,13 +9,13 @@ extension PostgresConnection {
         logger: Logger,
         onClose: @escaping @Sendable (PostgresConnection) -> Void
     ) async throws -> PostgresConnection {
-        let executor = QueueExecutor.next()
+        let loop = EventLoop.next()
         let notices = NoticeSink(logger: logger)
-        let attempt = ConnectAttempt(configuration, connectionQueue: executor.queue, notices: notices)
+        let attempt = ConnectAttempt(configuration, loop: loop, notices: notices)
         let wire = try await attempt.run()
         let connection = PostgresConnection(
-            wire: wire, executor: executor, configuration: configuration, logger: logger, onClose: onClose)
-        connection.onQueue { $0.activate() }
+            wire: wire, configuration: configuration, logger: logger, onClose: onClose)
+        connection.onLoop { $0.activate() }
         return connection
     }
 
@@ -44,7 +44,7 @@ extension PostgresConnection {
 
     /// Closes the connection at once; what is not answered yet fails with ``PostgresError/Code/connectionLost``.
     nonisolated func terminate(_ reason: String) {
-        onQueue { $0.lose(reason) }
+        onLoop { $0.lose(reason) }
     }
 
     /// Ends the connection: everything unanswered fails, the socket is closed, the pool is told.

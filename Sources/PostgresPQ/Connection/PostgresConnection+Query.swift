@@ -42,7 +42,6 @@ extension PostgresConnection {
         let statement = Statement(PostgresQuery(unsafeSQL: sql))
         try statement.validate()
         let unit = PipelineStateMachine.Unit(id: flags.takeUnitID(), isScript: true)
-        let outcomes = await perform([Job(unit: unit, statements: [statement])])
-        _ = try outcomes[0].rows()
+        _ = try await perform(Job(unit: unit, statements: [statement])).rows()
     }
 }

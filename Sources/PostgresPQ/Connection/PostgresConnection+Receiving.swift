@@ -2,25 +2,15 @@ import CLibPQ
 import Synchronization
 
 extension PostgresConnection {
-    /// How often to read in one go before giving others on the queue their turn.
-    private static let readsPerTurn = 16
-
-    /// Reads what is there, hands out answers, sends what has been waiting for them.
-    ///
-    /// It reads until the socket is empty: when the server's last words and the end of the connection arrive together,
-    /// the dispatch source reports them once and never again.
+    /// Reads once, hands out answers, sends what has been waiting for them. Whatever is left to read, the end of the
+    /// connection too, the event loop reports again, after others have had their turn.
     func becameReadable() {
-        var reads = 0
-        repeat {
-            guard machine.phase != .closed else { return }
-            let isAlive = PQconsumeInput(wire.pointer) == 1
-            // Without an answer to come this makes libpq look at what it read: notices, and the server's farewell.
-            if !machine.expectsAnswer { _ = PQisBusy(wire.pointer) }
-            guard drain() else { return lose("the server's answer cannot be understood") }
-            guard isAlive, !wire.isBroken else { return lose() }
-            reads += 1
-        } while reads < Self.readsPerTurn && wire.hasInput
-        if reads == Self.readsPerTurn { onQueue { $0.becameReadable() } }
+        guard machine.phase != .closed else { return }
+        let isAlive = PQconsumeInput(wire.pointer) == 1
+        // Without an answer to come this makes libpq look at what it read: notices, and the server's farewell.
+        if !machine.expectsAnswer { _ = PQisBusy(wire.pointer) }
+        guard drain() else { return lose("the server's answer cannot be understood") }
+        guard isAlive, !wire.isBroken else { return lose() }
         startWaiting()
         closeIfDone()
     }
@@ -55,7 +45,7 @@ extension PostgresConnection {
         case .giveUp:
             return false
         case .record(let unitID, let command):
-            if let result { record(result, command, unitID) }
+            if let result, let running = jobs[unitID] { record(result, command, running) }
             return true
         case .recordCommitFailure(let unitID):
             // A deferred constraint, a conflict between serializable transactions, the end of the server's process.
@@ -67,36 +57,35 @@ extension PostgresConnection {
         }
     }
 
-    private func record(_ result: ResultBuffer, _ command: PipelineStateMachine.Command, _ unitID: Int) {
+    private func record(_ result: ResultBuffer, _ command: PipelineStateMachine.Command, _ running: RunningJob) {
         let isSkipped = result.status == PGRES_PIPELINE_ABORTED
         let isFailed = result.status == PGRES_FATAL_ERROR
         switch command {
         case .prepare(let index, let name):
             if isFailed || isSkipped {
                 statements.forget(name)
-                set(isFailed ? .failed(error(result, index, unitID)) : .skipped, index, unitID)
+                set(isFailed ? .failed(error(result, index, running)) : .skipped, index, running)
             } else {
                 statements.prepared(name)
             }
         case .execute(let index, let name):
-            guard isFailed || isSkipped else { return set(.rows(result), index, unitID) }
-            guard isFailed else { return set(.skipped, index, unitID) }
-            let error = error(result, index, unitID)
+            guard isFailed || isSkipped else { return set(.rows(result), index, running) }
+            guard isFailed else { return set(.skipped, index, running) }
+            let error = error(result, index, running)
             if let name { forgetIfStale(name, error) }
-            set(.failed(error), index, unitID)
+            set(.failed(error), index, running)
         }
     }
 
     /// The first failure of a statement stays: what follows it was only skipped.
-    private func set(_ outcome: StatementOutcome, _ index: Int, _ unitID: Int) {
-        if case .failed? = jobs[unitID]?.outcomes[index] { return }
-        jobs[unitID]?.outcomes[index] = outcome
+    private func set(_ outcome: StatementOutcome, _ index: Int, _ running: RunningJob) {
+        if case .failed = running.outcomes[index] { return }
+        running.outcomes[index] = outcome
     }
 
-    private func error(_ result: ResultBuffer, _ index: Int, _ unitID: Int) -> PostgresError {
-        let running = jobs[unitID]
-        let sql = running?.sent.isEmpty == true ? running?.job.statements[index] : running?.sent[index]
-        return PostgresError(result: result.pointer, sql: sql?.query.sql)
+    private func error(_ result: ResultBuffer, _ index: Int, _ running: RunningJob) -> PostgresError {
+        let statement = running.sent.isEmpty ? running.job.statements[index] : running.sent[index]
+        return PostgresError(result: result.pointer, sql: statement.query.sql)
     }
 
     /// After DISCARD ALL the server does not know the statement; after a change of the schema its plan is of no use.

@@ -7,7 +7,7 @@ extension PostgresConnection {
         deallocateEvicted()
         while let unit = machine.startNext() {
             let isSent = unit.isScript ? sendScript(unit) : send(unit)
-            guard isSent else { return lose() }
+            guard isSent else { return loseAfterReading() }
         }
         flush()
     }
@@ -15,10 +15,10 @@ extension PostgresConnection {
     /// Hands a unit to libpq, which writes it at the Sync.
     private func send(_ unit: PipelineStateMachine.Unit) -> Bool {
         guard let running = jobs[unit.id] else { preconditionFailure("a started unit has a job") }
-        let sent = (running.job.scope?.takePrefix() ?? []) + running.job.statements
-        jobs[unit.id]?.sent = sent
-        jobs[unit.id]?.outcomes = Array(repeating: .unanswered, count: sent.count)
-        jobs[unit.id]?.isSent = true
+        let prefix = running.job.scope?.takePrefix() ?? []
+        let sent = prefix.isEmpty ? running.job.statements : prefix + running.job.statements
+        running.sent = sent
+        running.outcomes = Array(repeating: .unanswered, count: sent.count)
         var commands: [PipelineStateMachine.Command] = []
         commands.reserveCapacity(sent.count)
         var isSent = true
@@ -53,8 +53,7 @@ extension PostgresConnection {
     /// A script goes through the simple protocol, outside pipeline mode.
     private func sendScript(_ unit: PipelineStateMachine.Unit) -> Bool {
         guard let running = jobs[unit.id] else { preconditionFailure("a started unit has a job") }
-        jobs[unit.id]?.outcomes = [.unanswered]
-        jobs[unit.id]?.isSent = true
+        running.outcomes = [.unanswered]
         machine.started([])
         return PQexitPipelineMode(wire.pointer) == 1
             && PQsendQuery(wire.pointer, running.job.statements[0].query.sql) == 1
@@ -70,9 +69,9 @@ extension PostgresConnection {
             let unit = PipelineStateMachine.Unit(id: flags.takeUnitID())
             guard machine.enqueue(unit) else { return }
             let statement = Statement(PostgresQuery(unsafeSQL: "DEALLOCATE \(name)"), isPrepared: false)
-            jobs[unit.id] = RunningJob(job: Job(unit: unit, statements: [statement])) { [weak self] outcome in
+            jobs[unit.id] = RunningJob(Job(unit: unit, statements: [statement])) { [weak self] outcome in
                 guard case .answered = outcome.end, case .failed = outcome.statements[0] else { return }
-                self?.onQueue { $0.statements.putBack(evicted: [name]) }
+                self?.onLoop { $0.statements.putBack(evicted: [name]) }
             }
         }
     }
@@ -85,17 +84,24 @@ extension PostgresConnection {
             if isFlushing { wire.stopWaitingForWritable() }
             isFlushing = false
         case 1:
-            isFlushing = true
-            wire.waitForWritable { [weak self] in
-                self?.assumeIsolated { $0.flush() }
+            if !isFlushing {
+                wire.waitForWritable { [weak self] in
+                    self?.assumeIsolated { $0.flush() }
+                }
             }
-            // To avoid a deadlock libpq reads when it cannot write; no source would report what it has read.
-            onQueue { $0.becameReadable() }
+            isFlushing = true
         default:
-            // What the server said before the end is still to be read.
-            _ = PQconsumeInput(wire.pointer)
-            _ = drain()
-            lose()
+            return loseAfterReading()
         }
+        // To avoid a deadlock libpq reads when it cannot write, here and while it is handed statements; the socket does not
+        // report that again.
+        if machine.expectsAnswer, PQisBusy(wire.pointer) == 0 { onLoop { $0.becameReadable() } }
+    }
+
+    /// What the server said before the end is still to be read.
+    private func loseAfterReading() {
+        _ = PQconsumeInput(wire.pointer)
+        _ = drain()
+        lose()
     }
 }

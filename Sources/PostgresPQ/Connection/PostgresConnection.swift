@@ -18,7 +18,7 @@ public actor PostgresConnection {
     /// The process on the server that serves this connection (`pg_backend_pid()`).
     public nonisolated let backendPID: Int32
 
-    nonisolated let executor: QueueExecutor
+    nonisolated let loop: EventLoop
     nonisolated let flags = ConnectionFlags()
     let wire: Wire
     let logger: Logger
@@ -30,14 +30,13 @@ public actor PostgresConnection {
     var isFlushing = false
     var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// The connection is gone, or is being closed.
     public nonisolated var isClosed: Bool { flags.isClosed.load(ordering: .acquiring) }
 
     init(
         wire: Wire,
-        executor: QueueExecutor,
         configuration: PostgresConfiguration,
         logger: Logger,
         onClose: @escaping @Sendable (PostgresConnection) -> Void
@@ -45,7 +44,7 @@ public actor PostgresConnection {
         id = Self.lastID.add(1, ordering: .relaxed).newValue
         backendPID = wire.backendPID
         self.wire = wire
-        self.executor = executor
+        loop = wire.loop
         self.logger = logger
         self.onClose = onClose
         statements = StatementCache(

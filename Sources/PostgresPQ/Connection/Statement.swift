@@ -1,3 +1,5 @@
+import Foundation
+
 /// A query on its way to the server.
 struct Statement: Sendable {
     /// The protocol counts parameters in 16 bits.
@@ -19,11 +21,21 @@ struct Statement: Sendable {
             reason = failure
         } else if query.binds.count > Self.parameterLimit {
             reason = "\(query.binds.count) parameters; PostgreSQL allows \(Self.parameterLimit)"
-        } else if query.sql.utf8.contains(0) {
+        } else if query.sql.containsNUL {
             reason = "the statement contains a NUL character"
         } else {
             return
         }
         throw PostgresError(.encoding, reason, sql: query.sql)
+    }
+}
+
+extension String {
+    /// Whether a C string would end before this one does.
+    fileprivate var containsNUL: Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        }
     }
 }

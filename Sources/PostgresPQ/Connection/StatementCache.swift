@@ -1,9 +1,31 @@
+import Foundation
+
 /// Which statements are prepared on a connection, and which one to drop for a new one. No I/O.
 struct StatementCache {
     /// A statement can be reused for the same text with the same parameter types.
-    struct Key: Hashable {
+    private struct Key: Hashable {
         var sql: String
-        var types: [PostgresType]
+        /// As the query has them, shared with it; only their types count.
+        var slots: [PostgresBindings.Slot]
+
+        static func == (one: Key, other: Key) -> Bool {
+            // Byte for byte: to a String, é is é however it is composed; to the server it is not.
+            Self.isSame(one.sql, other.sql) && one.slots.elementsEqual(other.slots) { $0.type == $1.type }
+        }
+
+        private static func isSame(_ one: String, _ other: String) -> Bool {
+            let same = one.utf8.withContiguousStorageIfAvailable { one in
+                other.utf8.withContiguousStorageIfAvailable { other in
+                    one.count == other.count
+                        && (one.isEmpty || memcmp(one.baseAddress!, other.baseAddress!, one.count) == 0)
+                }
+            }
+            return same.flatMap(\.self) ?? one.utf8.elementsEqual(other.utf8)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(sql)
+        }
     }
 
     enum Plan: Equatable {
@@ -39,7 +61,7 @@ struct StatementCache {
     /// How to run a statement as part of a unit.
     mutating func plan(_ query: PostgresQuery, unit: Int) -> Plan {
         guard limit > 0 else { return .unprepared }
-        let key = Key(sql: query.sql, types: query.binds.slots.map(\.type))
+        let key = Key(sql: query.sql, slots: query.binds.slots)
         useCount += 1
         if let index = entries.index(forKey: key) {
             if let preparing = entries.values[index].preparingUnit, preparing != unit { return .unprepared }

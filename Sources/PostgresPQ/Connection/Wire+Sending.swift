@@ -35,13 +35,15 @@ extension Wire {
     ) -> Int32 {
         let count = binds.count
         guard count > 0 else { return body(nil, nil, nil, nil) }
+        let slots = binds.slots
         return binds.bytes.withUnsafeBufferPointer { bytes in
             withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { values in
                 withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count * 3) { numbers in
                     // An empty value needs an address too: a null pointer means NULL.
                     let empty = UnsafeMutableRawPointer(values.baseAddress!)
                     let base = bytes.baseAddress.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(empty)
-                    for (index, slot) in binds.slots.enumerated() {
+                    for index in 0..<count {
+                        let slot = slots[index]
                         let start = (base + slot.offset).assumingMemoryBound(to: CChar.self)
                         values.initializeElement(at: index, to: slot.length < 0 ? nil : start)
                         numbers.initializeElement(at: index, to: slot.type.rawValue)

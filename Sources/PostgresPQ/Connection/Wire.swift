@@ -1,84 +1,70 @@
 import CLibPQ
-// Dispatch on Linux does not mark its types Sendable; its queues and sources may be used from any thread.
-@preconcurrency import Dispatch
 import Foundation
 
-/// A `PGconn` and the dispatch sources that watch its socket.
-// Safe to share: everything in it is touched on `queue` only, which is the connection's queue.
+/// A `PGconn` and what its event loop watches its socket for.
+// Safe to share: everything in it is touched in the turn of `loop` only.
 final class Wire: @unchecked Sendable {
     let pointer: OpaquePointer
-    let queue: DispatchQueue
+    let loop: EventLoop
     let backendPID: Int32
-    /// A descriptor of our own for the socket. libpq closes its one when the server goes away, and the system may give the
-    /// number to the next connection while the dispatch sources still watch it: that one would never be woken.
-    private let watched: Int32
-    private let ownsWatched: Bool
     private let notices: NoticeSink
-    private let sources = DispatchGroup()
-    private var readSource: (any DispatchSourceRead)?
-    private var writeSource: (any DispatchSourceWrite)?
+    private var onReadable: (() -> Void)?
+    private var onWritable: (() -> Void)?
     private var isShutDown = false
 
     /// Takes a connection that libpq has finished establishing.
-    init(_ pointer: OpaquePointer, queue: DispatchQueue, notices: NoticeSink) {
+    init(_ pointer: OpaquePointer, loop: EventLoop, notices: NoticeSink) {
         self.pointer = pointer
-        self.queue = queue
+        self.loop = loop
         self.notices = notices
         backendPID = PQbackendPID(pointer)
-        let copy = fcntl(PQsocket(pointer), F_DUPFD_CLOEXEC, 0)
-        // Out of descriptors: better libpq's own than none.
-        watched = copy >= 0 ? copy : PQsocket(pointer)
-        ownsWatched = copy >= 0
     }
 
     var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
-    /// The socket has bytes to read, or the other side has closed it.
-    var hasInput: Bool {
-        var descriptor = pollfd(fd: PQsocket(pointer), events: Int16(POLLIN), revents: 0)
-        return poll(&descriptor, 1, 0) > 0
+    /// What the loop has to wait for. libpq closes the socket itself when the server goes away: then it has the number -1,
+    /// and nothing is waited for.
+    var interest: pollfd {
+        let events = onWritable == nil ? POLLIN : POLLIN | POLLOUT
+        return pollfd(fd: PQsocket(pointer), events: Int16(events), revents: 0)
+    }
+
+    /// The loop has seen `events` on the socket.
+    func became(ready events: Int16) {
+        if events & Int16(POLLOUT) != 0 { onWritable?() }
+        if events & ~Int16(POLLOUT) != 0 { onReadable?() }
     }
 
     /// Calls `onReadable` whenever there is something to read, the end of the connection included.
-    func watch(_ onReadable: @escaping @Sendable () -> Void) {
-        let source = DispatchSource.makeReadSource(fileDescriptor: watched, queue: queue)
-        sources.enter()
-        source.setCancelHandler { [sources] in sources.leave() }
-        source.setEventHandler(handler: onReadable)
-        readSource = source
-        source.activate()
+    func watch(_ onReadable: @escaping () -> Void) {
+        guard !isShutDown else { return }
+        self.onReadable = onReadable
+        loop.add(self)
     }
 
     /// Calls `onWritable` while the socket takes more, until ``stopWaitingForWritable()``.
-    func waitForWritable(_ onWritable: @escaping @Sendable () -> Void) {
-        guard writeSource == nil, !isShutDown else { return }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: watched, queue: queue)
-        sources.enter()
-        source.setCancelHandler { [sources] in sources.leave() }
-        source.setEventHandler(handler: onWritable)
-        writeSource = source
-        source.activate()
+    func waitForWritable(_ onWritable: @escaping () -> Void) {
+        guard !isShutDown else { return }
+        self.onWritable = onWritable
+        // The loop may be waiting, for less.
+        loop.enqueue {}
     }
 
     func stopWaitingForWritable() {
-        writeSource?.cancel()
-        writeSource = nil
+        onWritable = nil
     }
 
-    /// Closes the socket, once no source watches it any more; then calls `completion`. Callable from anywhere.
+    /// Closes the socket, which the loop must not be waiting for then; then calls `completion`. Callable from anywhere.
     func shutDown(_ completion: @escaping @Sendable () -> Void = {}) {
-        queue.async { [self] in
-            guard !isShutDown else { return completion() }
-            isShutDown = true
-            readSource?.cancel()
-            writeSource?.cancel()
-            readSource = nil
-            writeSource = nil
-            sources.notify(queue: queue) { [self] in
+        loop.enqueue { [self] in
+            if !isShutDown {
+                isShutDown = true
+                onReadable = nil
+                onWritable = nil
+                loop.remove(self)
                 PQfinish(pointer)
-                if ownsWatched { close(watched) }
-                completion()
             }
+            completion()
         }
     }
 

@@ -34,6 +34,13 @@ struct PoolState {
                 backoffCap: configuration.reconnectBackoffCap))
     }
 
+    /// A connection broke. One that is lent is still needed when it comes back.
+    mutating func connectionClosed(_ id: Int) -> [PoolStateMachine.Action] {
+        let actions = machine.connectionClosed(id)
+        if machine.connections[id] == nil { connections[id] = nil }
+        return actions
+    }
+
     mutating func makeWaiterID() -> Int {
         waiterCount += 1
         return waiterCount

@@ -24,10 +24,10 @@ extension PoolStateMachine {
     mutating func checkIdle(now: Instant) -> [Action] {
         var actions: [Action] = []
         for id in idle {
-            guard case .idle(let since)? = connections[id], since.duration(to: now) >= limits.idleCheckAfter else {
+            guard case .idle(let since)? = connections[id], now - since >= limits.idleCheckAfter else {
                 continue
             }
-            connections[id] = .checking
+            set(id, .checking)
             actions.append(.check(id))
         }
         idle.removeAll { connections[$0] == .checking }
@@ -46,7 +46,7 @@ extension PoolStateMachine {
         isShutDown = true
         var actions = failAll(.closed)
         for id in idle {
-            connections[id] = nil
+            set(id, nil)
             actions.append(.close(id))
         }
         idle.removeAll()

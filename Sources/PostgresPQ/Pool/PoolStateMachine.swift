@@ -4,7 +4,9 @@ import DequeModule
 ///
 /// It does no I/O and reads no clock: the pool tells it what happened and when, and carries out the actions it returns.
 struct PoolStateMachine {
-    typealias Instant = ContinuousClock.Instant
+    /// Time since some fixed moment. (`ContinuousClock.Instant`, whose layout only the runtime knows, makes every copy of
+    /// what holds one dear.)
+    typealias Instant = Duration
 
     struct Limits: Sendable {
         var maximumConnections = 16
@@ -51,7 +53,9 @@ struct PoolStateMachine {
     }
 
     let limits: Limits
-    var connections: [Int: Connection] = [:]
+    private(set) var connections: [Int: Connection] = [:]
+    private(set) var leasedCount = 0
+    private(set) var connectingCount = 0
     /// Idle connections, the most recently used one last; it is lent first, because the server has it in its caches.
     var idle: [Int] = []
     /// In order of arrival, and therefore of deadline. Those no longer in ``waiting`` are skipped.
@@ -67,13 +71,20 @@ struct PoolStateMachine {
         self.limits = limits
     }
 
-    var leasedCount: Int { connections.values.count { $0 == .leased } }
-    var connectingCount: Int { connections.values.count { $0 == .connecting } }
+    /// Notes what became of a connection; `nil` when it is gone. Returns what it was before.
+    @discardableResult
+    mutating func set(_ id: Int, _ connection: Connection?) -> Connection? {
+        let previous = connections[id]
+        connections[id] = connection
+        leasedCount += (connection == .leased ? 1 : 0) - (previous == .leased ? 1 : 0)
+        connectingCount += (connection == .connecting ? 1 : 0) - (previous == .connecting ? 1 : 0)
+        return previous
+    }
 
     /// Takes an idle connection, or returns `nil` when the caller has to wait.
     mutating func leaseIdle() -> Int? {
         guard !isShutDown, waiting.isEmpty, let id = idle.popLast() else { return nil }
-        connections[id] = .leased
+        set(id, .leased)
         return id
     }
 
@@ -118,13 +129,13 @@ struct PoolStateMachine {
     }
 
     mutating func makeIdle(_ id: Int, now: Instant) -> [Action] {
-        connections[id] = .idle(since: now)
+        set(id, .idle(since: now))
         idle.append(id)
         return serveWaiters()
     }
 
     mutating func remove(_ id: Int) -> [Action] {
-        if case .idle? = connections.removeValue(forKey: id) { idle.removeAll { $0 == id } }
+        if case .idle? = set(id, nil) { idle.removeAll { $0 == id } }
         if isShutDown { return connections.isEmpty ? [.drained] : [] }
         return connectAsNeeded()
     }
@@ -133,7 +144,7 @@ struct PoolStateMachine {
         var actions: [Action] = []
         while let id = idle.last, let waiter = nextWaiter() {
             idle.removeLast()
-            connections[id] = .leased
+            set(id, .leased)
             actions.append(.lend(id, waiter: waiter))
         }
         return actions
@@ -157,7 +168,7 @@ struct PoolStateMachine {
         guard count > 0 else { return [] }
         return (0..<count).map { _ in
             nextID += 1
-            connections[nextID] = .connecting
+            set(nextID, .connecting)
             return .connect(nextID, delayCeiling: backoffCeiling)
         }
     }

@@ -11,7 +11,7 @@ extension PostgresClient {
             if !lease.connection.isClosed { return lease }
             release(lease)
         }
-        let start = ContinuousClock.now
+        let start = now
         let waiter = state.withLock { $0.makeWaiterID() }
         let lease = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -23,7 +23,7 @@ extension PostgresClient {
             }
             continuation?.resume(throwing: CancellationError())
         }
-        metrics.waited(start.duration(to: .now))
+        metrics.waited(now - start)
         return lease
     }
 
@@ -34,7 +34,7 @@ extension PostgresClient {
                 return ([], { continuation.resume(throwing: CancellationError()) })
             }
             state.waiters[waiter] = continuation
-            return (state.machine.wait(waiter, now: .now), nil)
+            return (state.machine.wait(waiter, now: now), nil)
         }
     }
 
@@ -44,8 +44,11 @@ extension PostgresClient {
         let isInTransaction = flags.isInTransaction.load(ordering: .acquiring)
         let isUsable = !isInTransaction && !flags.isClosed.load(ordering: .acquiring)
         if isInTransaction { logger.info("A connection came back inside a transaction and is closed") }
-        update { $0.machine.release(lease.id, isUsable: isUsable, now: .now) }
+        update { $0.machine.release(lease.id, isUsable: isUsable, now: now) }
     }
+
+    /// The time on the pool's clock.
+    var now: PoolStateMachine.Instant { start.duration(to: .now) }
 
     func update(_ change: (inout PoolState) -> [PoolStateMachine.Action]) {
         update { state in (change(&state), nil) }
@@ -102,10 +105,11 @@ extension PostgresClient {
         }
     }
 
-    private func setTimer(_ deadline: ContinuousClock.Instant) {
-        let delay = ContinuousClock.now.duration(to: deadline)
+    private func setTimer(_ deadline: PoolStateMachine.Instant) {
+        let delay = deadline - now
         Self.timerQueue.asyncAfter(deadline: .now() + max(delay.timeInterval, 0)) { [weak self] in
-            self?.update { $0.machine.timeOut(now: .now) }
+            guard let self else { return }
+            update { $0.machine.timeOut(now: self.now) }
         }
     }
 }

@@ -50,7 +50,7 @@ extension PostgresClient {
         do {
             if delayCeiling > .zero { try await Task.sleep(for: delayCeiling * Double.random(in: 0...1)) }
             let connection = try await PostgresConnection.connect(configuration.connection, logger: logger) { _ in
-                self.update { $0.machine.connectionClosed(id) }
+                self.update { $0.connectionClosed(id) }
             }
             metrics.connected()
             adopt(connection, id)
@@ -70,16 +70,16 @@ extension PostgresClient {
         update { state in
             state.connections[id] = connection
             state.lastConnectError = nil
-            let actions = state.machine.connectSucceeded(id, now: .now)
+            let actions = state.machine.connectSucceeded(id, now: now)
             // It may have broken before the pool knew it; then nobody will report it again.
-            return connection.isClosed ? actions + state.machine.connectionClosed(id) : actions
+            return connection.isClosed ? actions + state.connectionClosed(id) : actions
         }
     }
 
     /// Looks for connections that have been idle for too long.
     private func checkPeriodically() async {
         while (try? await Task.sleep(for: configuration.idleCheckAfter / 2)) != nil {
-            update { $0.machine.checkIdle(now: .now) }
+            update { $0.machine.checkIdle(now: self.now) }
         }
     }
 
@@ -90,8 +90,8 @@ extension PostgresClient {
         timeout.cancel()
         update { state in
             isAlive
-                ? state.machine.checkSucceeded(lease.id, now: .now)
-                : state.machine.connectionClosed(lease.id)
+                ? state.machine.checkSucceeded(lease.id, now: now)
+                : state.connectionClosed(lease.id)
         }
     }
 

@@ -61,6 +61,7 @@ public final class PostgresClient: Service, Sendable {
     public let configuration: Configuration
     let logger: Logger
     let metrics = PoolMetrics()
+    let start = ContinuousClock.now
     let state: Mutex<PoolState>
     /// Work that ``run()`` has to do.
     let requests: AsyncStream<PoolRequest>

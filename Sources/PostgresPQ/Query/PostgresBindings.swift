@@ -22,6 +22,15 @@ public struct PostgresBindings: Sendable, Hashable {
     /// How many parameters there are. PostgreSQL allows 65,535.
     public var count: Int { slots.count }
 
+    /// How many bytes they are on their way to the server.
+    package var byteCount: Int { bytes.count }
+
+    /// Makes room for this many parameters of a common size.
+    mutating func reserveCapacity(_ count: Int) {
+        slots.reserveCapacity(count)
+        bytes.reserveCapacity(count * 16)
+    }
+
     /// Appends a value as the next parameter.
     public mutating func append<Value: PostgresEncodable>(_ value: Value) {
         let offset = bytes.count

@@ -29,21 +29,22 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
     }
 
     public init(stringInterpolation: StringInterpolation) {
-        self.init(unsafeSQL: stringInterpolation.sql, binds: stringInterpolation.binds)
+        self.init(unsafeSQL: stringInterpolation.makeSQL(), binds: stringInterpolation.binds)
     }
 
     /// Collects the text and the parameters of an interpolated query.
     public struct StringInterpolation: StringInterpolationProtocol, Sendable {
-        var sql: String
-        var binds = PostgresBindings()
+        /// The text, in pieces: to put them together once is much cheaper than to append each to a string.
+        private var parts: [String] = []
+        fileprivate var binds = PostgresBindings()
 
         public init(literalCapacity: Int, interpolationCount: Int) {
-            sql = ""
-            sql.reserveCapacity(literalCapacity + interpolationCount * 3)
+            parts.reserveCapacity(interpolationCount * 2 + 1)
+            binds.reserveCapacity(interpolationCount)
         }
 
         public mutating func appendLiteral(_ literal: String) {
-            sql += literal
+            parts.append(literal)
         }
 
         /// Binds a value as the next parameter.
@@ -60,12 +61,27 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
 
         /// Inserts text as it is: for identifiers that come from code or validated configuration, never for input.
         public mutating func appendInterpolation(unescaped text: String) {
-            sql += text
+            parts.append(text)
         }
 
+        /// `$0`, `$1`, …: as many as most statements have parameters.
+        private static let placeholders = (0...32).map { "$\($0)" }
+
         private mutating func appendPlaceholder() {
-            sql += "$"
-            sql += String(binds.count)
+            let number = binds.count
+            parts.append(number < Self.placeholders.count ? Self.placeholders[number] : "$\(number)")
+        }
+
+        fileprivate func makeSQL() -> String {
+            if parts.count == 1 { return parts[0] }
+            let length = parts.reduce(0) { $0 + $1.utf8.count }
+            return String(unsafeUninitializedCapacity: length) { buffer in
+                var end = 0
+                for var part in parts {
+                    part.withUTF8 { end = buffer[end...].update(fromContentsOf: $0) }
+                }
+                return end
+            }
         }
     }
 }

@@ -77,6 +77,6 @@ extension PostgresConnection {
     /// Sends the statements that end the transaction; the cancellation of the task does not reach them.
     private nonisolated func end(_ statements: [Statement], _ scope: TransactionScope) async -> JobOutcome {
         let unit = PipelineStateMachine.Unit(id: flags.takeUnitID(), transaction: scope.id, endsTransaction: true)
-        return await perform([Job(unit: unit, statements: statements, scope: scope)], isShielded: true)[0]
+        return await perform(Job(unit: unit, statements: statements, scope: scope), isShielded: true)
     }
 }

@@ -78,7 +78,9 @@ let package = Package(
         ),
         .target(
             name: "WaymarkEngine",
-            dependencies: ["PostgresPQ", "Waymark", "WaymarkMigrations", crypto, logging, metrics, serviceLifecycle],
+            dependencies: [
+                "PostgresPQ", "Waymark", "WaymarkMigrations", collections, crypto, logging, metrics, serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .target(

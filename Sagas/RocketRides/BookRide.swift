@@ -25,26 +25,27 @@ public struct BookRide: Saga {
         AtomicPhase("receipt_staged", stageReceipt)
     }
 
-    /// The ride and its audit record, in one transaction and one round trip.
-    func createRide(_ request: RideRequest, _ tx: Transaction) async throws -> Ride {
+    /// The ride and its audit record.
+    func createRide(_ request: RideRequest, _ writes: inout Writes) throws -> Ride {
         let ride = Ride(
-            id: UUID(), userID: request.userID, customer: request.customer, amount: Ride.fare, currency: "usd")
-        try await tx.pipeline([
+            id: UUID(), userID: request.userID, customer: request.customer, email: request.email, amount: Ride.fare,
+            currency: "usd")
+        writes.execute(
             """
             INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
-            VALUES (\(ride.id), \(tx.key.id), \(ride.userID), \(request.route.originLat), \(request.route.originLon),
+            VALUES (\(ride.id), \(writes.key.id), \(ride.userID), \(request.route.originLat), \(request.route.originLon),
                 \(request.route.targetLat), \(request.route.targetLon))
-            """,
+            """)
+        writes.execute(
             """
             INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)
-            VALUES (\(tx.key.id), 'created', 'ride', \(ride.id), \(ride.userID))
-            """,
-        ])
+            VALUES (\(writes.key.id), 'created', 'ride', \(ride.id), \(ride.userID))
+            """)
         return ride
     }
 
-    func cancelRide(_ ride: Ride, _ tx: Transaction) async throws {
-        try await tx.execute("UPDATE rocket_rides.rides SET state = 'cancelled' WHERE id = \(ride.id)")
+    func cancelRide(_ ride: Ride, _ writes: inout Writes) throws {
+        writes.execute("UPDATE rocket_rides.rides SET state = 'cancelled' WHERE id = \(ride.id)")
     }
 
     func charge(_ ride: Ride, _ call: Call) async throws -> PaidRide {
@@ -58,20 +59,11 @@ public struct BookRide: Saga {
         try await payments.refund(charge: ride.chargeID, idempotencyKey: call.idempotencyKey)
     }
 
-    func stageReceipt(_ paid: PaidRide, _ tx: Transaction) async throws -> Confirmation {
-        let booked = try await tx.query(
-            """
-            UPDATE rocket_rides.rides AS r SET state = 'booked', charge_id = \(paid.chargeID)
-            FROM rocket_rides.users AS u
-            WHERE r.id = \(paid.ride.id) AND u.id = r.user_id
-            RETURNING u.email
-            """)
-        for email in try booked.decode(String.self) {
-            try tx.stage(
-                SendReceipt(
-                    to: email, rideID: paid.ride.id, amount: paid.ride.amount, currency: paid.ride.currency))
-        }
-        return Confirmation(
-            rideID: paid.ride.id, chargeID: paid.chargeID, amount: paid.ride.amount, currency: paid.ride.currency)
+    func stageReceipt(_ paid: PaidRide, _ writes: inout Writes) throws -> Confirmation {
+        let ride = paid.ride
+        writes.execute(
+            "UPDATE rocket_rides.rides SET state = 'booked', charge_id = \(paid.chargeID) WHERE id = \(ride.id)")
+        try writes.stage(SendReceipt(to: ride.email, rideID: ride.id, amount: ride.amount, currency: ride.currency))
+        return Confirmation(rideID: ride.id, chargeID: paid.chargeID, amount: ride.amount, currency: ride.currency)
     }
 }

@@ -8,6 +8,7 @@ public import WaymarkHTTP
 public struct Rider: Principal {
     let id: Int
     let customer: String
+    let email: String
     public let scope: Scope
 
     /// THIS IS A DEMO'S AUTHENTICATION, AND NONE AT ALL: it believes whatever e-mail address the Authorization header
@@ -17,6 +18,6 @@ public struct Rider: Principal {
         let rows = try await postgres.query(
             "SELECT id, stripe_customer_id FROM rocket_rides.users WHERE email = \(email)")
         guard let (id, customer) = try rows.decode((Int, String).self).first else { return nil }
-        return Rider(id: id, customer: customer, scope: try Scope("user:\(id)"))
+        return Rider(id: id, customer: customer, email: email, scope: try Scope("user:\(id)"))
     }
 }

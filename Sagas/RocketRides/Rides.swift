@@ -6,11 +6,13 @@ public struct RideRequest: Codable, Sendable {
     let userID: Int
     /// The payment service's id of the rider.
     let customer: String
+    /// Where the receipt goes.
+    let email: String
     let route: Route
 
     enum CodingKeys: String, CodingKey {
         case userID = "user_id"
-        case customer, route
+        case customer, email, route
     }
 
     /// - Throws: `WaymarkError` that names the field which is not on the globe.
@@ -18,6 +20,7 @@ public struct RideRequest: Codable, Sendable {
         try route.check()
         userID = rider.id
         customer = rider.customer
+        email = rider.email
         self.route = route
     }
 }
@@ -56,6 +59,7 @@ struct Ride: Codable, Sendable {
     let id: UUID
     let userID: Int
     let customer: String
+    let email: String
     /// In the currency's smallest unit.
     let amount: Int
     let currency: String

@@ -28,7 +28,7 @@ import WaymarkTesting
             .run(
                 RideRequest(
                     Route(originLat: 1, originLon: 2, targetLat: 3, targetLon: 4),
-                    for: Rider(id: 1, customer: "cus_rider1", scope: Scope("user:1"))))
+                    for: Rider(id: 1, customer: "cus_rider1", email: "rider1@example.com", scope: Scope("user:1"))))
         print(report.summary)
         #expect(report.untouched == (refuses ? ["receipt_staged"] : []))
         #expect(report.cells.count > (refuses ? 100 : 200))

@@ -65,7 +65,8 @@ import WaymarkTesting
             let wrong = try await resolve(#"{"chargeID": "ch_1"}"#)
             #expect(wrong.status == .exited(1))
             #expect(wrong.log.contains("ride is missing"))
-            let ride = #""id": "\#(UUID().uuidString)", "userID": 7, "customer": "c", "amount": 1, "currency": "usd""#
+            let rider = #""userID": 7, "customer": "c", "email": "rider7@example.com""#
+            let ride = #""id": "\#(UUID().uuidString)", \#(rider), "amount": 1, "currency": "usd""#
             let right = try await resolve(#"{"chargeID": "ch_1", "ride": {\#(ride)}}"#)
             #expect(right.status == .exited(0))
             #expect(try await Self.states(database) == ["a charge_created -"])

@@ -38,7 +38,7 @@ import WaymarkTesting
                 """)
             release()
             #expect(try await order.value.progress?.cause == .running, "whoever is next reads the row")
-            #expect(harness.script.calls(of: "confirmed").isEmpty)
+            #expect(try await harness.effects() == ["reserved"], "what was done on ours is not committed")
         }
     }
 }

@@ -23,9 +23,6 @@ import WaymarkTesting
             testDescription: "fence", pattern: #"fence = (\$\d+)"#, replacement: "(fence = $1 OR true)",
             symptom: "committed by a process that had lost the key"),
         Guard(
-            testDescription: "recovery point", pattern: #"AND recovery_point = (\$\d+)"#,
-            replacement: "AND (recovery_point = $1 OR true)", symptom: "waymark.keys: "),
-        Guard(
             testDescription: "a guard that finds no row fails", pattern: "SELECT 1/count", replacement: "SELECT count",
             symptom: "public.sales"),
     ]

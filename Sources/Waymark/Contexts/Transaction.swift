@@ -60,6 +60,12 @@ public struct Transaction: Sendable {
         try await starting(StartedSaga(saga: S.name, version: S.version, key: key, request: request.json))
     }
 
+    /// Does what a write-only phase's body appended.
+    func perform(_ writes: Writes) async throws {
+        try await pipeline(writes.statements)
+        try staged.append(writes.jobs)
+    }
+
     /// The jobs staged so far, in order.
     package var stagedJobs: [StagedJob] { staged.jobs }
 }
@@ -77,6 +83,31 @@ package struct StagedJob: Sendable, Equatable {
     package let name: String
     package let payload: String
     package let delay: Duration
+
+    package init(name: String, payload: String, delay: Duration) {
+        self.name = name
+        self.payload = payload
+        self.delay = delay
+    }
+
+    /// - Throws: `WaymarkError` when the job does not encode or is too large.
+    init<J: Job>(_ job: J, after delay: Duration) throws {
+        payload = try JSONCoding.encodeForStorage(job)
+        if payload.utf8.count > Limits.valueBytes {
+            throw WaymarkError(
+                .tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
+        }
+        name = J.name
+        self.delay = delay
+    }
+
+    /// - Throws: `WaymarkError` when the phase staged too many.
+    func append(to jobs: inout [StagedJob]) throws {
+        guard jobs.count < Limits.jobsPerPhase else {
+            throw WaymarkError(.tooLarge, "a phase stages \(Limits.jobsPerPhase) jobs at most")
+        }
+        jobs.append(self)
+    }
 }
 
 /// The jobs of one phase; a class because `Transaction` is handed to the body by value.
@@ -85,17 +116,13 @@ private final class StagedJobs: Sendable {
 
     var jobs: [StagedJob] { list.withLock { $0 } }
 
-    func append<J: Job>(_ job: J, after delay: Duration) throws {
-        let payload = try JSONCoding.encodeForStorage(job)
-        if payload.utf8.count > Limits.valueBytes {
-            throw WaymarkError(
-                .tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
-        }
+    func append(_ job: some Job, after delay: Duration) throws {
+        try append([StagedJob(job, after: delay)])
+    }
+
+    func append(_ jobs: [StagedJob]) throws {
         try list.withLock { list in
-            guard list.count < Limits.jobsPerPhase else {
-                throw WaymarkError(.tooLarge, "a phase stages \(Limits.jobsPerPhase) jobs at most")
-            }
-            list.append(StagedJob(name: J.name, payload: payload, delay: delay))
+            for job in jobs { try job.append(to: &list) }
         }
     }
 }

@@ -1,7 +1,9 @@
 public import PostgresPQ
 
 /// A step as data: what can be said of it without running it, and the erased body that runs it.
-public struct DeclaredStep: Sendable {
+///
+/// A class, because it is large and everybody who works on a request of the saga looks at it.
+public final class DeclaredStep: Sendable {
     /// What a step does.
     public enum Kind: Sendable, Hashable {
         /// Local mutations in one transaction of this isolation level.
@@ -31,16 +33,16 @@ public struct DeclaredStep: Sendable {
     public let exhaustion: Exhaustion
     /// How long one attempt may take; of a step that waits, how long it waits.
     public let timeout: Duration
-    public internal(set) var compensation: DeclaredCompensation?
+    public let compensation: DeclaredCompensation?
     /// The foreign service whose limits the step keeps to.
     public let service: ForeignService?
     /// What a choice chooses from, and what a group does.
-    public internal(set) var branches: [DeclaredBranch]
+    public let branches: [DeclaredBranch]
     /// The type names of what the step takes and gives, for people.
     public let inputType: String
     public let outputType: String
 
-    package internal(set) var body: StepBody
+    package let body: StepBody
     /// Whether the step runs at all on its input; one that does not passes its input on.
     package let condition: (@Sendable (any Sendable) -> Bool)?
     package let skip: (@Sendable (any Sendable) throws -> StepValue)?
@@ -52,6 +54,36 @@ public struct DeclaredStep: Sendable {
 
     /// The versions in which its output's type changed.
     package let outputChanges: [Int]
+
+    init(
+        name: String, formerNames: [String], kind: Kind, retry: RetryPolicy, exhaustion: Exhaustion, timeout: Duration,
+        compensation: DeclaredCompensation?, service: ForeignService?, branches: [DeclaredBranch], inputType: String,
+        outputType: String, body: StepBody, condition: (@Sendable (any Sendable) -> Bool)?,
+        skip: (@Sendable (any Sendable) throws -> StepValue)?,
+        fallback: (@Sendable (any Sendable) throws -> StepValue)?, isRetryable: @escaping @Sendable (any Error) -> Bool,
+        decodeInput: @escaping @Sendable (String) throws -> any Sendable,
+        decodeOutput: @escaping @Sendable (String, Int) throws -> any Sendable, outputChanges: [Int]
+    ) {
+        self.name = name
+        self.formerNames = formerNames
+        self.kind = kind
+        self.retry = retry
+        self.exhaustion = exhaustion
+        self.timeout = timeout
+        self.compensation = compensation
+        self.service = service
+        self.branches = branches
+        self.inputType = inputType
+        self.outputType = outputType
+        self.body = body
+        self.condition = condition
+        self.skip = skip
+        self.fallback = fallback
+        self.isRetryable = isRetryable
+        self.decodeInput = decodeInput
+        self.decodeOutput = decodeOutput
+        self.outputChanges = outputChanges
+    }
 
     /// Whether it is several lines of steps, each with a recovery point of its own.
     package var isGroup: Bool {
@@ -72,7 +104,7 @@ public struct DeclaredStep: Sendable {
 public struct DeclaredBranch: Sendable {
     /// The case that leads to it, or its number.
     public let label: String
-    public internal(set) var steps: [DeclaredStep]
+    public let steps: [DeclaredStep]
 }
 
 /// The declared undo of a step.
@@ -85,14 +117,19 @@ public struct DeclaredCompensation: Sendable {
 
 extension DeclaredStep {
     func mappingBodies(_ map: (_ name: String, _ body: StepBody) -> StepBody) -> DeclaredStep {
-        var copy = self
-        copy.body = map(name, body)
-        if let undo = compensation {
-            copy.compensation?.body = map(DeclaredCompensation.recoveryPoint(undoing: name), undo.body)
+        let compensation = compensation.map { undo in
+            var copy = undo
+            copy.body = map(DeclaredCompensation.recoveryPoint(undoing: name), undo.body)
+            return copy
         }
-        for index in copy.branches.indices {
-            copy.branches[index].steps = branches[index].steps.map { $0.mappingBodies(map) }
+        let branches = branches.map { branch in
+            DeclaredBranch(label: branch.label, steps: branch.steps.map { $0.mappingBodies(map) })
         }
-        return copy
+        return DeclaredStep(
+            name: name, formerNames: formerNames, kind: kind, retry: retry, exhaustion: exhaustion, timeout: timeout,
+            compensation: compensation, service: service, branches: branches, inputType: inputType,
+            outputType: outputType, body: map(name, body), condition: condition, skip: skip, fallback: fallback,
+            isRetryable: isRetryable, decodeInput: decodeInput, decodeOutput: decodeOutput,
+            outputChanges: outputChanges)
     }
 }

@@ -5,6 +5,8 @@ package enum StepBody: Sendable {
     package typealias Reconcile = @Sendable (any Sendable, Call) async throws -> Reconciliation<StepValue>
 
     case phase(@Sendable (any Sendable, Transaction) async throws -> StepValue)
+    /// A phase that awaits nothing of the database.
+    case writes(@Sendable (any Sendable, inout Writes) throws -> StepValue)
     case call(@Sendable (any Sendable, Call) async throws -> StepValue, reconcile: Reconcile?)
     /// When the sleeper wakes.
     case sleep(@Sendable (any Sendable) -> Wake)

@@ -58,6 +58,20 @@ extension ConfigurableStep {
                 }))
     }
 
+    /// Declares the undo of this step as a transaction of our own that only writes.
+    public func compensate(
+        retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(10),
+        _ undo: @escaping @Sendable (Output, inout Writes) throws -> Void
+    ) -> Self {
+        compensated(
+            DeclaredCompensation(
+                kind: .atomicPhase(.readCommitted), retry: retry, timeout: timeout,
+                body: .writes { input, writes in
+                    try undo(cast(input, for: "a compensation"), &writes)
+                    return .nothing
+                }))
+    }
+
     /// Declares the undo of this step as a call to a foreign system, with an idempotency key of its own.
     public func compensate(
         _ rule: CallRule<Output, Void>, retry: RetryPolicy = .exponential(), timeout: Duration = .seconds(30),

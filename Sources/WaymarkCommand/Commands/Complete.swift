@@ -9,7 +9,7 @@ struct Complete<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     @Option(help: "Keys driven at the same time.")
-    var concurrency = 32
+    var concurrency = Completionist.Configuration().concurrency
 
     @OptionGroup var engine: EngineOptions
     @OptionGroup var database: DatabaseOptions

@@ -1,6 +1,6 @@
 import Logging
-import PostgresPQ
 public import ServiceLifecycle
+import Synchronization
 import Waymark
 
 /// Finds unfinished keys whose lease has lapsed or whose time has come, and has them finished. Any number of them, on any
@@ -11,8 +11,9 @@ import Waymark
 /// holders is kept apart: one of its keys is tried now and then, and the others' work goes on.
 public final class Completionist: Service {
     public struct Configuration: Sendable {
-        /// Keys driven at the same time. Most wait for a foreign system, so more than there are connections.
-        public var concurrency = 32
+        /// Keys driven at the same time. Most wait for a foreign system, so more than there are connections; and the more
+        /// there are, the more of them share a transaction.
+        public var concurrency = 128
         public var pace = Pace(idle: .milliseconds(500))
 
         public init() {}
@@ -40,9 +41,16 @@ public final class Completionist: Service {
         }
     }
 
-    private let engine: Engine
+    let engine: Engine
     private let configuration: Configuration
-    private let quarantine = Quarantine()
+    let quarantine = Quarantine()
+    let looked = Mutex(Looked())
+
+    /// How long places that come free are gathered before one claim fills them, while fewer than one part of them in
+    /// `gatheredShare` are free: each claim is a commit of its own, and 5 ms are nothing to a key whose holder was silent
+    /// for seconds.
+    private static let gathering: Duration = .milliseconds(5)
+    private static let gatheredShare = 4
 
     /// - Parameter orchestrator: runs the keys; it must run as a service too, since it renews their leases.
     public init(_ orchestrator: Orchestrator, configuration: Configuration = .init()) {
@@ -71,7 +79,7 @@ public final class Completionist: Service {
             var failures = 0
             var burst = configuration.concurrency
             while !engine.held.isStopping, !Task.isShuttingDownGracefully, !Task.isCancelled {
-                let limit = min(await room.free(), burst)
+                let limit = min(await gather(room), burst)
                 do {
                     let claimed = try await claim(limit: limit)
                     failures = 0
@@ -97,31 +105,11 @@ public final class Completionist: Service {
         }
     }
 
-    private func claim(limit: Int) async throws -> (rows: [ClaimedRow], at: ContinuousClock.Instant) {
-        let sentAt = engine.clock.now()
-        let quarantined = try await quarantine.sagas(engine)
-        let claimed: PostgresRows
-        if quarantined.isEmpty {
-            claimed = try await claim(limit, engine.registry.accepted)
-        } else if quarantine.mayTry() {
-            claimed = try await claim(1, engine.registry.accepted { quarantined.contains($0) })
-        } else {
-            claimed = try await claim(limit, engine.registry.accepted { !quarantined.contains($0) })
-        }
-        engine.metrics.claim(claimed.count)
-        let rows = claimed.compactMap { row in
-            do {
-                return try ClaimedRow(row)
-            } catch {
-                // One row that cannot be read must not hold up the others claimed with it.
-                engine.logger.error("a key cannot be read", metadata: ["error": .string(Runner.text(of: error))])
-                return nil
-            }
-        }
-        return (rows, sentAt)
-    }
-
-    private func claim(_ limit: Int, _ accepted: Set<String>) async throws -> PostgresRows {
-        try await engine.postgres.query(engine.statements.claimDue(limit: limit, accepted: accepted))
+    /// How many places are free, as soon as there is one; a little later where they are few.
+    private func gather(_ room: Room) async -> Int {
+        let free = await room.free()
+        if free >= configuration.concurrency / Self.gatheredShare { return free }
+        try? await Task.sleep(for: Self.gathering)
+        return await room.free()
     }
 }

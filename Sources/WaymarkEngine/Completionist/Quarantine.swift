@@ -9,7 +9,7 @@ import Waymark
 final class Quarantine: Sendable {
     private struct State {
         var sagas: Set<String> = []
-        var lookedAt: ContinuousClock.Instant?
+        var lookDueAt: ContinuousClock.Instant?
         var triedAt: ContinuousClock.Instant?
     }
 
@@ -18,12 +18,15 @@ final class Quarantine: Sendable {
     /// The sagas in quarantine, looked up anew where the last look is too old.
     /// - Throws: `PostgresError`.
     func sagas(_ engine: Engine) async throws -> Set<String> {
-        let (known, lookedAt) = state.withLock { ($0.sagas, $0.lookedAt) }
-        if let lookedAt, .now - lookedAt < EngineLimits.quarantineLook { return known }
+        let (known, lookDueAt) = state.withLock { ($0.sagas, $0.lookDueAt) }
+        let start = engine.clock.now()
+        if let lookDueAt, start < lookDueAt { return known }
         let rows = try await engine.postgres.query(engine.statements.dyingSagas(accepted: engine.registry.accepted))
         let sagas = Set(try rows.decode(String.self))
         state.withLock { state in
-            state.lookedAt = .now
+            // It looks at all that is due, and at all that vacuum cannot remove.
+            let now = engine.clock.now()
+            state.lookDueAt = now + max(EngineLimits.quarantineLook, (now - start) * LookFloor.share)
             state.sagas = sagas
         }
         for saga in sagas.subtracting(known).sorted() {
@@ -36,10 +39,10 @@ final class Quarantine: Sendable {
     }
 
     /// Whether it is time to try one key of those sagas; true at most once a pause.
-    func mayTry() -> Bool {
+    func mayTry(at now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
-            if let triedAt = state.triedAt, .now - triedAt < EngineLimits.quarantinePause { return false }
-            state.triedAt = .now
+            if let triedAt = state.triedAt, now - triedAt < EngineLimits.quarantinePause { return false }
+            state.triedAt = now
             return true
         }
     }

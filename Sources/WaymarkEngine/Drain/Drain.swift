@@ -12,7 +12,7 @@ public final class Drain: Service {
     public struct Configuration: Sendable {
         /// Deliveries under way at the same time; no more jobs are taken than are delivered at once, so that none waits out
         /// its lease in a queue.
-        public var concurrency = 16
+        public var concurrency = 64
         /// How long a drain may be silent before another takes its jobs; also the timeout of one delivery.
         public var lease: Duration = .seconds(30)
         public var retry: RetryPolicy = .exponential(attempts: 20, base: .milliseconds(500), cap: .minutes(10))
@@ -59,9 +59,25 @@ public final class Drain: Service {
             statements.claimDue(limit: configuration.concurrency, names: handlers.names)
         ).map(ClaimedJob.init)
         var round = Round(claimed: claimed.count)
-        await withTaskGroup(of: Delivered.self) { group in
+        await withTaskGroup(of: Ended.self) { group in
             for job in claimed { group.addTask { await self.deliver(job) } }
-            for await result in group { round.count(result) }
+            var acknowledged: [ClaimedJob] = []
+            var isDeleting = false
+            for await ended in group {
+                switch ended {
+                case .acknowledged(let job): acknowledged.append(job)
+                case .deleted(let count):
+                    isDeleting = false
+                    round.delivered += count
+                case .retried: round.retried += 1
+                case .dead: round.dead += 1
+                }
+                // Whatever was acknowledged while others were being deleted; a lone one waits for nobody.
+                if isDeleting || acknowledged.isEmpty { continue }
+                isDeleting = true
+                group.addTask { [acknowledged] in await self.delete(acknowledged) }
+                acknowledged = []
+            }
         }
         return round
     }
@@ -72,11 +88,14 @@ public final class Drain: Service {
         }
     }
 
-    enum Delivered: Sendable {
-        case acknowledged, retried, dead
+    /// What a part of a round came to.
+    private enum Ended: Sendable {
+        case acknowledged(ClaimedJob)
+        case deleted(Int)
+        case retried, dead
     }
 
-    private func deliver(_ job: ClaimedJob) async -> Delivered {
+    private func deliver(_ job: ClaimedJob) async -> Ended {
         do {
             guard let handler = handlers.byName[job.name] else {
                 throw WaymarkError(.unknownName, "no handler for jobs named '\(job.name)'")
@@ -86,43 +105,43 @@ public final class Drain: Service {
             return await fail(job, error)
         }
         metrics.deliver()
-        await settle(statements.acknowledge(job.delivery.id), job)
-        return .acknowledged
+        return .acknowledged(job)
     }
 
-    private func fail(_ job: ClaimedJob, _ error: any Error) async -> Delivered {
+    /// One statement a job, in one transaction: a single one for all of them would be planned while the statistics are those
+    /// of an empty table. In the order of their ids, as another drain does whose lease has lapsed.
+    private func delete(_ jobs: [ClaimedJob]) async -> Ended {
+        let deletions = jobs.map(\.delivery.id).sorted().map(statements.acknowledge)
+        await settle(jobs) { _ = try await $0.pipeline(deletions) }
+        return .deleted(jobs.count)
+    }
+
+    private func fail(_ job: ClaimedJob, _ error: any Error) async -> Ended {
         metrics.failJob()
         let text = Runner.text(of: error)
         if job.delivery.attempt >= configuration.retry.attempts {
             logger.error(
                 "job is dead", metadata: ["job": .string(job.name), "id": .stringConvertible(job.delivery.id)])
-            await settle(statements.bury(job.delivery.id, fence: job.fence, error: text), job)
+            let bury = statements.bury(job.delivery.id, fence: job.fence, error: text)
+            await settle([job]) { try await $0.execute(bury) }
             return .dead
         }
         var generator = SystemRandomNumberGenerator()
         let delay = configuration.retry.delay(
             afterAttempt: job.delivery.attempt, retryAfter: (error as? TransientError)?.retryAfter, using: &generator)
-        await settle(statements.retry(job.delivery.id, fence: job.fence, after: delay, error: text), job)
+        let retry = statements.retry(job.delivery.id, fence: job.fence, after: delay, error: text)
+        await settle([job]) { try await $0.execute(retry) }
         return .retried
     }
 
-    /// Writes what became of a job. When that fails the job's lease lapses and it is delivered again, which at least once
+    /// Writes what became of jobs. When that fails their lease lapses and they are delivered again, which at least once
     /// allows.
-    private func settle(_ query: PostgresQuery, _ job: ClaimedJob) async {
-        if case .failure(let error) = await postgres.patiently({ try await $0.execute(query) }) {
+    private func settle(_ jobs: [ClaimedJob], _ write: (PostgresClient) async throws -> Void) async {
+        guard case .failure(let error) = await postgres.patiently(write) else { return }
+        for job in jobs {
             logger.warning(
                 "a delivery could not be recorded; it will be repeated",
                 metadata: ["id": .stringConvertible(job.delivery.id), "error": .string(Runner.text(of: error))])
-        }
-    }
-}
-
-extension Drain.Round {
-    fileprivate mutating func count(_ result: Drain.Delivered) {
-        switch result {
-        case .acknowledged: delivered += 1
-        case .retried: retried += 1
-        case .dead: dead += 1
         }
     }
 }

@@ -4,12 +4,13 @@ import PostgresPQ
 import Waymark
 
 /// What the orchestrator, the completionist and their runners share.
-struct Engine: Sendable {
+final class Engine: Sendable {
     let postgres: PostgresClient
     let registry: SagaRegistry
     let configuration: EngineConfiguration
     let statements: KeyStatements
     let held: HeldKeys
+    let coalescer: Coalescer
     let metrics = EngineMetrics()
     let logger: Logger
 
@@ -24,6 +25,7 @@ struct Engine: Sendable {
         statements = KeyStatements(
             schema: configuration.schema, holder: configuration.holder, lease: configuration.lease,
             retention: configuration.retention)
+        coalescer = Coalescer(configuration.coalescing, on: postgres, statements, idleLimit: configuration.lease)
     }
 
     /// Works on a key that was claimed, in a task of its own: whoever waits for it may go away, the work goes on.
@@ -32,11 +34,11 @@ struct Engine: Sendable {
         _ row: ClaimedRow, claimedAt: ContinuousClock.Instant, as saga: RegisteredSaga? = nil
     ) async -> Conclusion {
         let hold = Hold(id: row.context.id, saga: row.context.saga, fingerprint: nil, clock: clock)
-        let conclusion = await work(under: hold) {
+        let conclusion = await work(under: hold) { [self] in
             hold.confirm(fence: row.fence, at: claimedAt)
             do {
                 let saga = try saga ?? registry.saga(named: row.context.saga)
-                var runner = try Runner(engine: self, saga: saga, claimed: row, at: claimedAt, hold: hold)
+                let runner = try Runner(engine: self, saga: saga, claimed: row, at: claimedAt, hold: hold)
                 return await runner.run()
             } catch {
                 // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.

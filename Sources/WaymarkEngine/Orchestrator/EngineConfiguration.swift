@@ -15,6 +15,19 @@ public struct EngineConfiguration: Sendable {
     /// The schema that holds Waymark's tables.
     public var schema: SchemaName = .waymark
 
+    /// How commits share transactions; nil has each step commit in one of its own.
+    public var coalescing: Coalescing? = .init()
+
+    /// How the commits of write-only phases, acceptances and foreign results share transactions.
+    public struct Coalescing: Sendable {
+        /// Transactions under way at the same time: one that is being flushed, one that runs, one that is being sent.
+        public var transactions = 3
+        /// Commits in one transaction at most: no one waits longer than for so many of others.
+        public var units = 64
+
+        public init() {}
+    }
+
     package var clock: EngineClock = .system
     /// What the process calls itself, in `locked_by` and in journals.
     package var holder = ProcessIdentity.description
@@ -42,6 +55,10 @@ enum EngineLimits {
     /// How long an acceptance waits for another one of the same key that is not yet committed: longer than a first phase
     /// commonly takes, shorter than a caller notices.
     static let acceptLockWait: Duration = .seconds(2)
+    /// What a shared transaction sends at most, but for one unit that is larger: neither side should hold much more.
+    static let coalescedBytes = 1 << 20
+    /// How long a statement of a shared transaction waits for a lock before its unit is taken out: others wait with it.
+    static let coalescedLockWait: Duration = .milliseconds(50)
     /// Holders in a row that a key must have outlived to count as one that kills them: fewer may be a deployment that went
     /// wrong, or machines that are short of memory.
     static let deathsToQuarantine = 3

@@ -75,34 +75,26 @@ extension Orchestrator {
     func submit(
         _ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope
     ) async throws -> Submission {
-        let (saga, request) = (prepared.saga, prepared.request)
-        let accepted = try AcceptedRequest(
-            saga: saga.declaration.name, version: saga.declaration.version, json: request.json, key: key, scope: scope,
-            id: id)
-        return try await accept(accepted, value: request.value, saga: saga)
+        try await accept(IncomingRequest(prepared, id: id, key: key, scope: scope))
     }
 
     /// Insert; where the key exists, read it; where it is free, claim it. Insert, read and reaper interleave, so in rounds.
-    private func accept(
-        _ request: AcceptedRequest, value: any Sendable, saga: RegisteredSaga
-    ) async throws -> Submission {
+    private func accept(_ first: IncomingRequest) async throws -> Submission {
         for _ in 0..<EngineLimits.acceptRounds {
             // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
             // its foreign keys nor its fence may meet those of its successor.
-            let request = request.asAnotherOperation()
-            let hold = Hold(
-                id: request.context.id, saga: request.context.saga, fingerprint: request.fingerprint,
-                clock: engine.clock)
+            let incoming = first.asAnotherOperation()
+            let hold = incoming.hold(clock: engine.clock)
             let conclusion = await engine.work(under: hold) { [engine] in
-                let runner = Runner(engine: engine, saga: saga, accepting: request, value: value, hold: hold)
-                return await runner.acceptAndRun(request)
+                await incoming.runner(on: engine, hold).acceptAndRun(incoming.request)
             }
-            if let submission = try await settle(conclusion, of: request, saga) { return submission }
+            if let submission = try await settle(conclusion, of: incoming.request, incoming.saga) { return submission }
         }
         throw WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
     }
 
     /// What a conclusion means to the client; nil asks for another round.
+    @inline(never)
     private func settle(
         _ conclusion: Conclusion, of request: AcceptedRequest, _ saga: RegisteredSaga
     ) async throws -> Submission? {
@@ -113,7 +105,8 @@ extension Orchestrator {
         case .parked(let reason): return .parked(reason)
         case .unreachable(let error): throw error
         case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
-        case .exists, .lost: return try await look(at: request, saga)
+        case .exists(let row?): return try await look(at: row, of: request, saga)
+        case .exists(nil), .lost: return try await look(at: request, saga)
         case .beingAccepted:
             // What is committed is answered from the row; what is not yet is being worked on.
             return try await look(at: request, saga)
@@ -129,6 +122,12 @@ extension Orchestrator {
         let query = engine.statements.observe(request.context.id)
         let found = try await engine.postgres.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
         guard let row = found else { return nil }
+        return try await look(at: row, of: request, saga)
+    }
+
+    private func look(
+        at row: ObservedRow, of request: AcceptedRequest, _ saga: RegisteredSaga
+    ) async throws -> Submission? {
         guard row.scope == request.context.scope.description, row.key == request.context.key.description,
             row.saga == request.context.saga
         else { return .mismatch(.saga) }

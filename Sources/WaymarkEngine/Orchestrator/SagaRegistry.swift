@@ -62,12 +62,12 @@ public struct SagaRegistry: Sendable {
 }
 
 /// A declared saga, and what turns its stored request back into a value.
-struct RegisteredSaga: Sendable {
+final class RegisteredSaga: Sendable {
     let declaration: SagaDeclaration
     /// Decodes a request as the saga's type, and encodes it as it is stored.
     let requestFromJSON: @Sendable (JSONValue) throws -> StepValue
 
-    init<S: Saga>(_ saga: S, adapting adapt: (SagaDeclaration) -> SagaDeclaration) throws {
+    convenience init<S: Saga>(_ saga: S, adapting adapt: (SagaDeclaration) -> SagaDeclaration) throws {
         self.init(adapt(try SagaDeclaration(saga)), of: S.self)
     }
 

@@ -1,6 +1,7 @@
 public import Logging
 public import PostgresPQ
 public import ServiceLifecycle
+import Synchronization
 import Waymark
 
 /// Removes finished keys whose retention is over, in bounded batches. Unfinished and parked keys are never reaped, but
@@ -13,12 +14,14 @@ public final class Reaper: Service {
         /// How long an unfinished key of `Orchestrator.once` is kept after its last try.
         public var retention: Duration = .hours(24)
         public var schema: SchemaName = .waymark
+        package var clock: EngineClock = .system
 
         public init() {}
     }
 
     private let postgres: PostgresClient
     private let configuration: Configuration
+    private let floor = Mutex(LookFloor())
     private let metrics = EngineMetrics()
     private let logger: Logger
 
@@ -33,13 +36,25 @@ public final class Reaper: Service {
 
     /// Removes one batch of either kind, and says how many keys that were.
     public func runOnce() async throws -> Int {
-        let reaped = try await postgres.execute(finished) + postgres.execute(abandoned)
+        let reaped = try await reapFinished() + postgres.execute(abandoned)
         metrics.reap(reaped)
         if reaped > 0 { logger.info("keys reaped", metadata: ["count": .stringConvertible(reaped)]) }
         return reaped
     }
 
-    var finished: PostgresQuery { delete("done AND expires_at <= now()", oldestFirst: "expires_at") }
+    /// From where the last batch ended: what was finished later expires later, unless its retention is shorter.
+    private func reapFinished() async throws -> Int {
+        let sentAt = configuration.clock.now()
+        let start = floor.withLock { $0.start(at: sentAt) }
+        let reaped = try await postgres.query(finished(expiredFrom: start ?? -.infinity)).decode(Double.self)
+        let now = configuration.clock.now()
+        floor.withLock { $0.looked(from: start, to: reaped.max(), taking: now - sentAt, at: now) }
+        return reaped.count
+    }
+
+    func finished(expiredFrom start: Double = -.infinity) -> PostgresQuery {
+        delete("done AND expires_at <= now()", oldestFirst: "expires_at", from: start)
+    }
 
     /// Of a key that nobody holds, `run_at` is when its last holder gave it back, or fell silent. A parked one's is
     /// infinity.
@@ -51,17 +66,20 @@ public final class Reaper: Service {
             """, oldestFirst: "run_at")
     }
 
-    /// Deletes one batch of the keys that `condition` holds for.
-    private func delete(_ condition: String, oldestFirst order: String) -> PostgresQuery {
+    /// Deletes one batch of the keys that `condition` holds for, and gives the `order` of each, in seconds since 1970.
+    private func delete(
+        _ condition: String, oldestFirst order: String, from start: Double = -.infinity
+    ) -> PostgresQuery {
         let keys = "\(configuration.schema).keys"
         // The condition is asked for again at the deletion itself: the subselect's answer may be old by then.
         return """
             DELETE FROM \(unescaped: keys)
             WHERE \(unescaped: condition) AND id = ANY(ARRAY(
                 SELECT id FROM \(unescaped: keys)
-                WHERE \(unescaped: condition)
+                WHERE \(unescaped: condition) AND \(unescaped: order) >= to_timestamp(\(start))
                 ORDER BY \(unescaped: order) LIMIT \(configuration.batch)
                 FOR UPDATE SKIP LOCKED))
+            RETURNING extract(epoch FROM \(unescaped: order))::float8
             """
     }
 

@@ -73,6 +73,7 @@ final class Hold: Sendable {
         }
     }
 
+    @inline(never)
     func beginStep(timeout: Duration, line: String) {
         state.withLock { $0.stepDeadlines[line] = clock.now() + timeout }
     }

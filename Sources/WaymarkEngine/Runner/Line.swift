@@ -48,5 +48,5 @@ enum BranchEnd: Sendable {
     /// The process is stopping, or the lease is lost.
     case interrupted
     case lost
-    case unreachable(PostgresError)
+    indirect case unreachable(PostgresError)
 }

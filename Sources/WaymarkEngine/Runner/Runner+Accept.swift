@@ -3,31 +3,50 @@ import Waymark
 
 extension Runner {
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
-    consuming func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
+    func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
+        switch await acceptApart(request) {
+        case .end(let ending): conclusion(of: ending)
+        case .next(let action): await drive(action)
+        }
+    }
+
+    /// In a task of its own, as in `commitPhase`.
+    @inline(never)
+    private func acceptApart(_ request: AcceptedRequest) async -> Progression {
+        nonisolated(unsafe) let runner = self
+        return await Task { await runner.accept(request) }.joined().get()
+    }
+
+    private func accept(_ request: AcceptedRequest) async -> Progression {
         let sentAt = self.now
         guard let work = machine.next else { preconditionFailure("a saga has at least one step") }
         let step = plan[work.step]
-        guard case .phase(let body) = step.body, case .atomicPhase(let isolation) = step.kind, let current,
-            step.condition?(current) != false
-        else {
+        guard case .atomicPhase(let isolation) = step.kind, let current, step.condition?(current) != false else {
             return await acceptAlone(request, sentAt: sentAt)
         }
         hold.beginStep(timeout: step.timeout, line: line.name)
         do {
-            let value = try await commitPhase(work, isolation, step.timeout, accepting: request) { transaction in
-                try await body(current, transaction)
+            let value: StepValue
+            switch step.body {
+            case .phase(let body):
+                value = try await runPhase(work, isolation, step.timeout, accepting: request) { transaction in
+                    try await body(current, transaction)
+                }
+            case .writes(let body):
+                value = try await commitWrites(work, { try body(current, &$0) }, accepting: request)
+            default: preconditionFailure("an atomic phase's body is one of a phase")
             }
             engine.metrics.accept()
             hold.confirm(fence: fence, at: sentAt)
             await renewIfOld(sentAt)
-            return await drive(advance(past: work, with: value))
-        } catch is KeyExists {
-            return .exists
+            return .next(advance(past: work, with: value))
+        } catch let found as KeyExists {
+            return .end(.concluded(.exists(found.row)))
         } catch is KeyBusy {
-            return Self.busy
+            return .end(.concluded(Self.busy))
         } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectFailed {
             // Nothing was sent, so nothing is accepted: the client is told at once.
-            return .unreachable(error)
+            return .end(.concluded(.unreachable(error)))
         } catch {
             // Nothing is committed, or it is not known. Acceptance comes first; then the failure is the step's.
             return await acceptAfter(verdict(on: error, of: work), of: work, request)
@@ -35,46 +54,39 @@ extension Runner {
     }
 
     /// Goes on after the common transaction of acceptance and first phase failed.
-    private consuming func acceptAfter(
+    private func acceptAfter(
         _ verdict: Verdict, of work: Work, _ request: AcceptedRequest
-    ) async -> Conclusion {
+    ) async -> Progression {
         let sentAt = self.now
-        if case .interrupted = verdict { return .lost }
-        switch await insert(request) {
-        case .failure(let error): return error.sqlState == .lockNotAvailable ? Self.busy : .unreachable(error)
-        case .success(false): return .exists
-        case .success(true): hold.confirm(fence: fence, at: sentAt)
-        }
+        if case .interrupted = verdict { return .end(.concluded(.lost)) }
+        if let conclusion = await insert(request) { return .end(.concluded(conclusion)) }
+        hold.confirm(fence: fence, at: sentAt)
         switch verdict {
         case .failed(let failure, let error):
-            return await drive(fail(work, failure, error))
-        case .committed, .conflict, .uncertain, .refused, .lost, .unreachable, .interrupted:
+            return .next(fail(work, failure, error))
+        case .committed, .called, .conflict, .uncertain, .refused, .lost, .unreachable, .interrupted:
             return await afterUncertainAcceptance(of: work)
         }
     }
 
     /// The row is ours; whether by the transaction whose outcome we did not learn, or only now, its recovery point tells.
-    private consuming func afterUncertainAcceptance(of work: Work) async -> Conclusion {
+    private func afterUncertainAcceptance(of work: Work) async -> Progression {
         switch await whereabouts(of: work) {
-        case .committed(let value): return await drive(advance(past: work, with: value))
-        case .notCommitted: return await drive(.perform(work))
-        case .lost: return .lost
-        case .unreachable(let error): return .unreachable(error)
-        case .unreadable(let error): return await drive(fail(work, .hopeless(.unreadableState), error))
+        case .committed(let value): .next(advance(past: work, with: value))
+        case .notCommitted: .next(.perform(work))
+        case .lost: .end(.concluded(.lost))
+        case .unreachable(let error): .end(.concluded(.unreachable(error)))
+        case .unreadable(let error): .next(fail(work, .hopeless(.unreadableState), error))
         }
     }
 
     /// Accepts a key whose first step is a foreign call: it must be on record before anything happens abroad.
-    private consuming func acceptAlone(
+    private func acceptAlone(
         _ request: AcceptedRequest, sentAt: ContinuousClock.Instant
-    ) async -> Conclusion {
-        switch await insert(request) {
-        case .failure(let error): return error.sqlState == .lockNotAvailable ? Self.busy : .unreachable(error)
-        case .success(false): return .exists
-        case .success(true):
-            hold.confirm(fence: fence, at: sentAt)
-            return await run()
-        }
+    ) async -> Progression {
+        if let conclusion = await insert(request) { return .end(.concluded(conclusion)) }
+        hold.confirm(fence: fence, at: sentAt)
+        return .next(machine.resume(sincePoint: sincePoint))
     }
 
     /// A lease counts from the beginning of the transaction that accepted the key. After a long first phase little may be
@@ -90,10 +102,9 @@ extension Runner {
     }
 
     /// The key was there before us.
-    struct KeyExists: Error {}
-
-    /// Somebody is inserting the key, and has not committed yet.
-    struct KeyBusy: Error {}
+    struct KeyExists: Error {
+        let row: ObservedRow?
+    }
 
     private static let busy = Conclusion.progress(
         SagaProgress(
@@ -105,22 +116,35 @@ extension Runner {
         let statements = engine.statements
         do {
             let rows = try await postgres.pipeline([
-                statements.boundedLockWait, statements.accept(request), statements.usualLockWait,
+                statements.accept([.init(request: request)]), statements.usualLockWait,
             ])
-            if rows[1].isEmpty { throw KeyExists() }
+            if rows[0].isEmpty { throw KeyExists(row: nil) }
         } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
             throw KeyBusy()
         }
     }
 
-    /// Inserts the row; true when the row that is there is ours, also when an earlier sending inserted it.
-    private func insert(_ request: AcceptedRequest) async -> Result<Bool, PostgresError> {
-        let queries = [engine.statements.boundedLockWait, engine.statements.accept(request)]
-        let inserted = await engine.postgres.patiently { try await !$0.pipeline(queries)[1].isEmpty }
-        guard case .success(false) = inserted else {
-            if case .success(true) = inserted { engine.metrics.accept() }
-            return inserted
+    /// Inserts the row; nil when the row that is there is ours, also when an earlier sending inserted it.
+    private func insert(_ request: AcceptedRequest) async -> Conclusion? {
+        let unit = CommitUnit(acceptance: .init(request: request))
+        let inserted = await engine.postgres.patiently { [engine] _ -> CommitUnit.Result? in
+            do {
+                return try await engine.coalescer.commit(unit)
+            } catch is KeyBusy {
+                return nil
+            } catch let failure as PostgresTransactionError {
+                throw failure.isUnknown ? PostgresError(.connectionLost, failure.error.message) : failure.error
+            }
         }
-        return await locate().map { $0?.incarnation == request.context.incarnation && $0?.fence == fence }
+        switch inserted {
+        case .failure(let error): return .unreachable(error)
+        case .success(nil): return Self.busy
+        case .success(.exists(let row)):
+            let isOurs = row?.incarnation == context.incarnation && row?.fence == fence
+            return isOurs ? nil : .exists(row)
+        case .success(.committed):
+            engine.metrics.accept()
+            return nil
+        }
     }
 }

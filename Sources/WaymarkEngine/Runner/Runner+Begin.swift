@@ -5,14 +5,14 @@ import Waymark
 /// What is committed before a step is performed.
 extension Runner {
     /// Commits that a step is about to be performed, or that it is waited for.
-    mutating func begin(_ work: Work) async -> Progression {
+    func begin(_ work: Work) async -> Progression {
         if let end = await endBeforeStep(work) { return end }
         do {
             let input = try self.input(of: work)
             if work.direction == .forward, let value = try skipped(plan[work.step], input) {
                 return await progression(
                     of: work,
-                    settle(work) { [self] in
+                    settle(work) {
                         await commitResult(work, value, mark: .skipped)
                     })
             }
@@ -31,7 +31,7 @@ extension Runner {
             case .child(let child): return try await startChild(work, child.request(input), version: child.version)
             case .parallel: return await begin(work, remembering: nil, branches: plan.lines(of: work.step).indices)
             case .forEach(let body): return try await begin(work, body.elements(input))
-            case .phase, .call, .choice: return try await beginCall(work)
+            case .phase, .writes, .call, .choice: return try await beginCall(work)
             }
         } catch is CancellationError {
             return await interrupted()
@@ -53,8 +53,8 @@ extension Runner {
 
     /// Begins a call once the service's gate lets it pass: one that is on record as begun, and was not made, would have to be
     /// asked about.
-    private mutating func beginCall(_ work: Work) async throws -> Progression {
-        switch try await admission(to: plan[work.step].service) {
+    private func beginCall(_ work: Work) async throws -> Progression {
+        switch try await admission(to: work) {
         case .refused(let delay): return await release(after: delay, attempts: machine.state.attempts - 1)
         case .value(let admitted): pass = admitted
         }
@@ -63,7 +63,7 @@ extension Runner {
         return progression
     }
 
-    private mutating func begin(_ work: Work, _ elements: (count: Int, stored: StepValue)) async -> Progression {
+    private func begin(_ work: Work, _ elements: (count: Int, stored: StepValue)) async -> Progression {
         guard elements.count <= Limits.elements else {
             let error = "\(elements.count) elements; \(Limits.elements) at most"
             return .next(fail(work, .hopeless(.unstorableOutput), error))
@@ -73,7 +73,7 @@ extension Runner {
         return progression
     }
 
-    private mutating func begin(
+    private func begin(
         _ work: Work, remembering value: StepValue?, branches indices: Range<Int>
     ) async -> Progression {
         let point = machine.beginning(of: work)
@@ -85,7 +85,8 @@ extension Runner {
             context.id, fence: fence, line.id, going: work.direction, from: work.from, to: point,
             attempts: machine.state.attempts, entry: entry, branches: indices.map { "\($0)" })
         // A call that is made anew is begun anew: then the point stays, and only the first sending can have been ours.
-        switch await write(update, landed: { $0.recoveryPoint == point && point != work.from }) {
+        let landed = { @Sendable (row: Location) in row.recoveryPoint == point && point != work.from }
+        switch await key.write(engine.statements.orFail(update), line.id, landed: landed) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done: break
@@ -102,7 +103,8 @@ extension Runner {
             let state = BranchState(point: point, event: event)
             let update = engine.statements.move(
                 context.id, fence: fence, line.id, from: work.from, state, isProgress: true, due: delay)
-            let written = await write(update, landed: { $0.recoveryPoint == point })
+            let written = await key.write(
+                engine.statements.orFail(update), line.id, landed: { $0.recoveryPoint == point })
             return ended(written, as: .branch(.waiting(until: now + delay, event: event, isIdle: true)))
         }
         let update = engine.statements.rest(
@@ -131,7 +133,7 @@ extension Runner {
     }
 
     /// Inserts the child and commits that its answer is waited for, in one transaction.
-    private mutating func startChild(_ work: Work, _ request: StepValue, version: Int) async throws -> Progression {
+    private func startChild(_ work: Work, _ request: StepValue, version: Int) async throws -> Progression {
         guard case .child(let saga) = plan[work.step].kind else { preconditionFailure("a child's kind is child") }
         let (event, point, statements) = (eventName(work), machine.beginning(of: work), engine.statements)
         let key = try IdempotencyKey(KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work)))
@@ -146,7 +148,7 @@ extension Runner {
             : statements.move(
                 context.id, fence: fence, line.id, from: work.from, BranchState(point: point, event: event),
                 isProgress: true, due: wait)
-        let written = await write(landed: { $0.recoveryPoint == point }) { postgres in
+        let written = await self.key.write(line.id, landed: { $0.recoveryPoint == point }) { postgres in
             try await postgres.inOneGo([start, update])
         }
         let progress = SagaProgress(cause: .waiting, recoveryPoint: point, retryAfter: EngineLimits.runningRetryAfter)

@@ -4,7 +4,7 @@ import Waymark
 /// The branches of a Parallel or ForEach.
 extension Runner {
     /// Goes on with every branch of the group that has something to do; then joins them, or gives the key back.
-    mutating func runGroup(_ work: Work) async -> Progression {
+    func runGroup(_ work: Work) async -> Progression {
         let group: Group
         do {
             group = try self.group(of: work)
@@ -76,23 +76,22 @@ extension Runner {
     }
 
     /// - Parameter isFresh: whether nothing of the branch can have happened.
-    private func branchRunner(_ line: Line, _ stop: StopFlag, isFresh: Bool) -> Runner {
-        var runner = self
+    private func branchRunner(_ line: Line, _ stop: StopFlag, isFresh: Bool) -> sending Runner {
         let state = branches[line.name] ?? BranchState(point: SagaDeclaration.started)
-        runner.line = line
-        runner.line.due = state.due
-        runner.line.stop = stop
-        // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
-        runner.current = isFresh || state.since == nil ? line.input : nil
-        if let since = state.since, let databaseClock {
-            runner.pointCommittedAt = databaseClock.at + .seconds(since - databaseClock.seconds)
-        }
-        runner.machine = RunMachine(
+        var line = line
+        line.due = state.due
+        line.stop = stop
+        let machine = RunMachine(
             declaration: saga.declaration, line: line.number, element: line.element,
             state: RunState(
                 recoveryPoint: state.point, attempts: max(state.attempts, 1),
                 choices: journal.choices(plan, element: line.element)))
-        return runner
+        // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
+        let input = isFresh || state.since == nil ? line.input : nil
+        let since = state.since.flatMap { since in key.databaseClock.map { $0.at + .seconds(since - $0.seconds) } }
+        return Runner(
+            of: line, machine, on: key, input: input, journal: journal, branches: branches, events: events,
+            pointCommittedAt: since ?? pointCommittedAt, lastError: lastError)
     }
 
     /// Goes on with one branch until it is over, or has nothing to do for now.
@@ -105,19 +104,18 @@ extension Runner {
             guard let value = try? result() else { return .parked(.unreadableState, "no result of a finished branch") }
             return .finished(value: value, journal, done: [])
         }
-        if let due = line.due, let clock = databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
+        if let due = line.due, let clock = key.databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
             let left = Duration.seconds(due - clock.seconds) - (now - clock.at)
             if left > Self.tolerance { return .waiting(until: now + left, event: state?.event, isIdle: isIdle) }
         }
-        var runner = self
-        switch await runner.pursue(runner.machine.resume(sincePoint: sincePoint)) {
+        switch await pursue(machine.resume(sincePoint: sincePoint)) {
         case .branch(let end): return end
         case .concluded: preconditionFailure("a branch has no conclusion of its own")
         }
     }
 
     /// What the branches' ends mean for the key: the first of these that one of them asks for.
-    private mutating func conclude(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
+    private func conclude(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
         for case .unreachable(let error) in ends { return unreachable(error) }
         for case .lost in ends { return lost() }
         for case .interrupted in ends { return await interrupted() }
@@ -143,13 +141,13 @@ extension Runner {
     }
 
     /// Turns round, also for what branches committed that did not end.
-    private mutating func rejectGroup(_ work: Work, _ rejection: Rejection) async -> Progression {
+    private func rejectGroup(_ work: Work, _ rejection: Rejection) async -> Progression {
         if let end = await relearn() { return end }
         return .next(fail(work, .rejected(rejection), "rejected with status \(rejection.status)"))
     }
 
     /// Reads what is committed from the row: it is undone from its end, whichever branch committed it.
-    mutating func relearn() async -> Progression? {
+    func relearn() async -> Progression? {
         let query = engine.statements.reread(context.id, fence: fence)
         let read = await engine.postgres.patiently { postgres in
             try await postgres.query(query).first?.decode(String.self)
@@ -169,7 +167,7 @@ extension Runner {
         }
     }
 
-    private mutating func join(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
+    private func join(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
         let outputs = ends.compactMap { end in
             if case .finished(let value, _, done: _) = end { value } else { nil }
         }
@@ -180,8 +178,7 @@ extension Runner {
             case .forEach(let body): value = try body.join(group.input, outputs)
             default: preconditionFailure("a group's body is one of a group")
             }
-            let runner = self
-            let settlement = await settle(work) { await runner.commitResult(work, value) }
+            let settlement = await settle(work) { await commitResult(work, value) }
             branches = [:]
             return await progression(of: work, settlement)
         } catch {

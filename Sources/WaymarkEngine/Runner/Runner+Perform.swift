@@ -6,50 +6,83 @@ extension Runner {
     /// What one try at a piece of work came to.
     enum Verdict {
         case committed(StepValue, JournalEntry.Mark?)
+        /// The call was made, and its result waits for the next phase's commit.
+        case called(UnrecordedCall)
         case failed(StepFailure, String)
         /// 40001 or 40P01: nothing happened, the same again may succeed.
         case conflict(String)
         /// The connection went away, or the guard found no row: only the row tells where we stand.
-        case uncertain(PostgresError)
+        indirect case uncertain(PostgresError)
         /// The foreign service's limits do not allow the call now.
         case refused(Duration)
         case lost
         /// A result is in hand and the database stays away: repeating the call would not bring it back.
-        case unreachable(PostgresError)
+        indirect case unreachable(PostgresError)
         case interrupted
     }
 
     /// Runs the work's body once and commits its result.
     func perform(_ work: Work) async -> Verdict {
-        let input: any Sendable
         do {
-            input = try self.input(of: work)
-        } catch {
-            // What is stored will not decode better the next time.
-            return .failed(.hopeless(.unreadableState), Self.text(of: error))
-        }
-        do {
-            return try await perform(work, on: input)
+            switch try performance(of: work) {
+            case .verdict(let verdict): return verdict
+            case .result(let value, let mark): return await commitResult(work, value, mark: mark)
+            case .call(let body, let timeout): return await makeCall(work, timeout, body)
+            case .writes(let body): return .committed(try await commitWrites(work, body), nil)
+            case .phase(let body, let isolation, let timeout):
+                return .committed(try await commitPhase(work, isolation, timeout, body), nil)
+            }
         } catch {
             return verdict(on: error, of: work)
         }
     }
 
-    private func perform(_ work: Work, on input: any Sendable) async throws -> Verdict {
+    /// What performing a piece of work comes to. Found out in a function that does not wait, so that a call keeps nothing
+    /// of it while it does.
+    private enum Performance {
+        /// Nothing is done.
+        case verdict(Verdict)
+        case result(StepValue, JournalEntry.Mark?)
+        case phase(@Sendable (Transaction) async throws -> StepValue, PostgresIsolation, Duration)
+        case writes((inout Writes) throws -> StepValue)
+        case call(@Sendable () async throws -> StepValue, Duration)
+    }
+
+    /// - Throws: what a condition or a choice throws.
+    @inline(never)
+    private func performance(of work: Work) throws -> Performance {
+        let input: any Sendable
+        do {
+            input = try self.input(of: work)
+        } catch {
+            // What is stored will not decode better the next time.
+            return .verdict(.failed(.hopeless(.unreadableState), Self.text(of: error)))
+        }
         let step = plan[work.step]
-        guard work.direction == .forward else {
+        let (body, kind, timeout): (StepBody, DeclaredStep.Kind, Duration)
+        if work.direction == .forward {
+            if !work.isBegun, let value = try skipped(step, input) { return .result(value, .skipped) }
+            if case .choice(let choose) = step.body { return .result(try StepValue(output: choose(input)), nil) }
+            (body, kind, timeout) = (step.body, step.kind, step.timeout)
+        } else {
             guard let undo = step.compensation else {
                 preconditionFailure("the machine undoes only steps with a compensation")
             }
-            return try await perform(undo.body, undo.kind, on: input, timeout: undo.timeout, work)
+            (body, kind, timeout) = (undo.body, undo.kind, undo.timeout)
         }
-        if !work.isBegun, let value = try skipped(step, input) {
-            return await commitResult(work, value, mark: .skipped)
+        hold.beginStep(timeout: timeout, line: line.name)
+        switch (body, kind) {
+        case (.phase(let body), .atomicPhase(let isolation)):
+            return .phase({ transaction in try await body(input, transaction) }, isolation, timeout)
+        case (.writes(let body), .atomicPhase):
+            return .writes { writes in try body(input, &writes) }
+        case (.call(let body, reconcile: _), _):
+            if let verdict = verdictBeforeCall(work) { return .verdict(verdict) }
+            let call = self.call(for: work, timeout: timeout)
+            return .call({ try await body(input, call) }, timeout)
+        default:
+            preconditionFailure("a body that takes neither a transaction nor a call is not performed")
         }
-        if case .choice(let choose) = step.body {
-            return await commitResult(work, try StepValue(output: choose(input)))
-        }
-        return try await perform(step.body, step.kind, on: input, timeout: step.timeout, work)
     }
 
     /// The step's input as its output, where its condition does not hold.
@@ -58,49 +91,37 @@ extension Runner {
         return try skip(input)
     }
 
-    private func perform(
-        _ body: StepBody, _ kind: DeclaredStep.Kind, on input: any Sendable, timeout: Duration, _ work: Work
-    ) async throws -> Verdict {
-        hold.beginStep(timeout: timeout, line: line.name)
-        switch (body, kind) {
-        case (.phase(let body), .atomicPhase(let isolation)):
-            return .committed(
-                try await commitPhase(work, isolation, timeout) { transaction in
-                    try await body(input, transaction)
-                }, nil)
-        case (.call(let body, reconcile: _), _):
-            return await makeCall(body, on: input, timeout: timeout, work)
-        default:
-            preconditionFailure("a body that takes neither a transaction nor a call is not performed")
+    private func makeCall(
+        _ work: Work, _ timeout: Duration, _ body: @escaping @Sendable () async throws -> StepValue
+    ) async -> Verdict {
+        do {
+            switch try await limited(work, timeout: timeout, body) {
+            case .value(let value):
+                if let call = unrecordedCall(work, value) { return .called(call) }
+                return await commitResult(work, value)
+            case .refused(let delay): return .refused(delay)
+            }
+        } catch {
+            return verdict(onCall: error, of: work)
         }
     }
 
-    private func makeCall(
-        _ body: @escaping @Sendable (any Sendable, Call) async throws -> StepValue, on input: any Sendable,
-        timeout: Duration, _ work: Work
-    ) async -> Verdict {
+    /// What keeps the call from being made now.
+    private func verdictBeforeCall(_ work: Work) -> Verdict? {
         // A process that was frozen until now must not call for a key that is somebody else's by now.
         if hold.due(at: now, lease: engine.configuration.lease) == .lose { hold.lose() }
         if hold.isLost { return .lost }
-        if machine.isPastHorizon(work, sincePoint: sincePoint) {
-            return .failed(.transient(retryAfter: nil), "the horizon passed before the call was sent")
-        }
-        let call = self.call(for: work, timeout: timeout)
-        let value: StepValue
-        do {
-            switch try await limited(work, timeout: timeout, { try await body(input, call) }) {
-            case .value(let returned): value = returned
-            case .refused(let delay): return .refused(delay)
-            }
-        } catch let error where error is PostgresError || error is PostgresTransactionError {
-            // Of some database that the call went to: no word on ours, and no reason to call again at once.
-            if Task.isCancelled { return .interrupted }
-            let isRetryable = work.direction == .compensating || plan[work.step].isRetryable(error)
-            return .failed(isRetryable ? .transient(retryAfter: nil) : .unretryable, Self.text(of: error))
-        } catch {
-            return verdict(on: error, of: work)
-        }
-        return await commitResult(work, value)
+        guard machine.isPastHorizon(work, sincePoint: sincePoint) else { return nil }
+        return .failed(.transient(retryAfter: nil), "the horizon passed before the call was sent")
+    }
+
+    @inline(never)
+    private func verdict(onCall error: any Error, of work: Work) -> Verdict {
+        guard error is PostgresError || error is PostgresTransactionError else { return verdict(on: error, of: work) }
+        // Of some database that the call went to: no word on ours, and no reason to call again at once.
+        if Task.isCancelled { return .interrupted }
+        let isRetryable = work.direction == .compensating || plan[work.step].isRetryable(error)
+        return .failed(isRetryable ? .transient(retryAfter: nil) : .unretryable, Self.text(of: error))
     }
 
     /// What a body gets that calls a foreign system.
@@ -114,13 +135,27 @@ extension Runner {
     ///
     /// The body's statements, then in one pipeline: the guarded update of the key, staged jobs, COMMIT. A guard that
     /// finds no row fails, so the server skips COMMIT, and nothing of the phase remains.
+    ///
+    /// In a task of its own, which takes the memory of its frames with it: a task keeps the most that it ever had, and the
+    /// call that comes next may be waited for by thousands.
+    @inline(never)
     func commitPhase(
+        _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration,
+        _ body: @escaping @Sendable (Transaction) async throws -> StepValue
+    ) async throws -> StepValue {
+        // Of the two tasks one waits for the other.
+        nonisolated(unsafe) let runner = self
+        return try await Task { try await runner.runPhase(work, isolation, timeout, body) }.joined().get()
+    }
+
+    func runPhase(
         _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration, accepting: AcceptedRequest? = nil,
         _ body: @escaping @Sendable (Transaction) async throws -> StepValue
     ) async throws -> StepValue {
-        let (context, statements, jobPoint) = (self.context, engine.statements, jobPoint(work))
+        let context = self.context
         let (value, _) = try await engine.postgres.withTransaction(
-            isolation: isolation, opening: [Self.endWhenIdle(for: timeout + engine.configuration.lease)]
+            isolation: isolation,
+            opening: [Self.settings(idle: timeout + engine.configuration.lease, isAccepting: accepting != nil)]
         ) { postgres in
             if let accepting { try await accept(accepting, in: postgres) }
             let transaction = Transaction(key: context, postgres: postgres) { [engine] in
@@ -129,31 +164,68 @@ extension Runner {
             let value = try await withTimeout(timeout) { try await body(transaction) }
             return (value, transaction.stagedJobs)
         } closing: { value, jobs in
-            let inserts = jobs.enumerated().map { position, job in
-                statements.stage(
-                    job, id: KeyIdentity.jobID(context, recoveryPoint: jobPoint, position: position),
-                    keyID: context.id, position: position)
-            }
             // The guard first: a job that an earlier try inserted must not hide that this try is one too many.
-            return [progress(work, value, orFail: true)] + inserts
+            let stagings = stagings(of: jobs, by: work)
+            return [progress(work, value)] + (stagings.isEmpty ? [] : [engine.statements.stage(stagings)])
         }
         return value
     }
 
+    /// Runs a phase's body that only appends statements, and commits them with the recovery point.
+    @inline(never)
+    func commitWrites(
+        _ work: Work, _ body: (inout Writes) throws -> StepValue, accepting: AcceptedRequest? = nil
+    ) async throws -> StepValue {
+        var writes = Writes(key: context)
+        let value = try body(&writes)
+        var unit = CommitUnit(writes: writes.statements, jobs: stagings(of: writes.jobs, by: work))
+        if let accepting {
+            let answer = answer(of: work, value)
+            unit.acceptance = .init(
+                request: accepting, first: .init(point: work.to, entry: entry(work, value), answer: answer))
+        } else {
+            unit.guarded = progress(work, value)
+        }
+        if case .exists(let row) = try await engine.coalescer.commit(unit) { throw KeyExists(row: row) }
+        return value
+    }
+
+    /// The jobs that a phase staged, on their way into the table.
+    func stagings(of jobs: [StagedJob], by work: Work) -> [KeyStatements.Staging] {
+        let point = jobPoint(work)
+        return jobs.enumerated().map { position, job in
+            let id = KeyIdentity.jobID(context, recoveryPoint: point, position: position)
+            return .init(job: job, id: id, keyID: context.id, position: position)
+        }
+    }
+
     /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
-    /// its row locks do not hold up whoever finishes the key. Only for this transaction: no session state.
-    private static func endWhenIdle(for patience: Duration) -> PostgresQuery {
-        // The server's setting is a 32-bit number of milliseconds, some 24 days.
-        let milliseconds = Int(min(patience.inSeconds * 1000, Double(Int32.max)))
-        return "SELECT set_config('idle_in_transaction_session_timeout', \(String(milliseconds)), true)"
+    /// its row locks do not hold up whoever finishes the key. Bounds the wait for whoever is inserting the same key, until
+    /// `usualLockWait`. Only for this transaction: no session state.
+    private static func settings(idle patience: Duration, isAccepting: Bool) -> PostgresQuery {
+        guard isAccepting else {
+            return "SELECT set_config('idle_in_transaction_session_timeout', \(patience.setting), true)"
+        }
+        return """
+            SELECT set_config('idle_in_transaction_session_timeout', \(patience.setting), true),
+                set_config('lock_timeout', \(EngineLimits.acceptLockWait.setting), true)
+            """
     }
 
     /// Commits what a step came to, in one statement.
+    @inline(never)
     func commitResult(_ work: Work, _ value: StepValue, mark: JournalEntry.Mark? = nil) async -> Verdict {
-        let update = progress(work, value, mark: mark)
+        await commitResult(work, value, entry(work, value, mark: mark), mark: mark)
+    }
+
+    @inline(never)
+    func commitResult(
+        _ work: Work, _ value: StepValue, _ entry: JournalEntry, mark: JournalEntry.Mark? = nil
+    ) async -> Verdict {
+        let update = progress(work, value, entry)
         // Whoever finds the step committed may have found an earlier try's commit, which was still under way.
-        switch await write(
-            update, step: journalName(work), landed: { $0.recoveryPoint == work.to && $0.holds(value) })
+        switch await key.write(
+            update, line.id, step: journalName(work), landed: { $0.recoveryPoint == work.to && $0.holds(value) })
         {
         case .done: return .committed(value, mark)
         case .lost: return .lost
@@ -163,72 +235,36 @@ extension Runner {
         }
     }
 
-    /// The guarded update that moves the line past `work`.
-    private func progress(
-        _ work: Work, _ value: StepValue, mark: JournalEntry.Mark? = nil, orFail: Bool = false
-    ) -> PostgresQuery {
-        let entry = JournalEntry(
+    /// What the work leaves in the journal.
+    func entry(_ work: Work, _ value: StepValue, mark: JournalEntry.Mark? = nil) -> JournalEntry {
+        JournalEntry(
             step: journalName(work), output: value.json, attempt: machine.state.attempts,
             version: saga.declaration.version, mark: mark)
-        let statements = engine.statements
+    }
+
+    /// The guarded update that moves the line past a phase, and past the call before it where that is not recorded.
+    private func progress(_ work: Work, _ value: StepValue) -> PostgresQuery {
+        progress(work, value, entry(work, value), after: unrecorded?.entry)
+    }
+
+    private func progress(
+        _ work: Work, _ value: StepValue, _ entry: JournalEntry, after call: JournalEntry? = nil
+    ) -> PostgresQuery {
+        let from = call == nil ? work.from : origin(of: work)
         guard work.finishes, line.isMain else {
-            let update = statements.advance(
-                context.id, fence: fence, line.id, going: work.direction, from: work.from, to: work.to, entry: entry)
-            return orFail ? statements.orFail(update) : update
+            return engine.statements.orFail(
+                engine.statements.advance(
+                    context.id, fence: fence, line.id, going: work.direction, from: from, to: work.to, after: call,
+                    entry: entry))
         }
-        let isForward = work.direction == .forward
-        let answer = isForward ? StoredAnswer(status: StoredAnswer.successStatus, body: value.json) : nil
-        let update = statements.finish(context.id, fence: fence, from: work.from, entry: entry, answer: answer)
-        if parentEvent != nil { return statements.waking(update, orFail: orFail) }
-        return orFail ? statements.orFail(update) : update
-    }
-}
-
-/// Names derived from a piece of work.
-extension Runner {
-    /// What the journal calls it.
-    func journalName(_ work: Work) -> String {
-        let isForward = work.direction == .forward
-        return RecoveryPoint(
-            step: plan[work.step].name, stage: isForward ? nil : .undone, element: work.element
-        ).description
+        return failing(
+            engine.statements.finish(
+                context.id, fence: fence, from: from, after: call, entry: entry, answer: answer(of: work, value)))
     }
 
-    /// What the event is called that it waits for. By the step's first name, like a foreign key: what was delivered, and a
-    /// child that was started, before a renaming are found after it.
-    func eventName(_ work: Work) -> String { foreignPoint(work) }
-
-    /// What a foreign key is derived from: the step's own first name, even where its commit writes `finished`.
-    func foreignPoint(_ work: Work) -> String {
-        let isForward = work.direction == .forward
-        return RecoveryPoint(
-            step: plan[work.step].originalName, stage: isForward ? nil : .undone, element: work.element
-        ).description
-    }
-
-    /// What a job's id is derived from: the same, but for the saga's last commit.
-    private func jobPoint(_ work: Work) -> String {
-        work.finishes && line.isMain ? SagaDeclaration.finished : foreignPoint(work)
-    }
-
-    /// What the work takes: in memory, or as it is stored.
-    func input(of work: Work) throws -> any Sendable {
-        if work.direction == .compensating {
-            return try journal.output(of: FinishedStep(step: work.step, element: work.element), plan)
-        }
-        if let current { return current }
-        return try value(from: plan.source(of: work.step, machine.state.choices))
-    }
-
-    /// What a finished line gives.
-    func result() throws -> any Sendable {
-        try current ?? value(from: plan.result(ofLine: line.number, machine.state.choices))
-    }
-
-    private func value(from source: StepPlan.Source) throws -> any Sendable {
-        switch source {
-        case .line: try line.input ?? saga.declaration.decodeRequest(request, version)
-        case .output(let index): try journal.output(of: FinishedStep(step: index, element: line.element), plan)
-        }
+    /// The answer that the work's commit finishes the key with; none on the way back, where it is pending.
+    private func answer(of work: Work, _ value: StepValue) -> StoredAnswer? {
+        guard work.finishes, line.isMain, work.direction == .forward else { return nil }
+        return StoredAnswer(status: StoredAnswer.successStatus, body: value.json)
     }
 }

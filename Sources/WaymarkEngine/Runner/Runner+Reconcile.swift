@@ -5,7 +5,7 @@ import Waymark
 /// What is done about a call of which no result is known.
 extension Runner {
     /// Asks the foreign system, and commits what it says.
-    mutating func reconcile(_ work: Work) async -> Progression {
+    func reconcile(_ work: Work) async -> Progression {
         if engine.held.isStopping { return await interrupted() }
         let step = plan[work.step]
         let body = work.direction == .forward ? step.body : step.compensation?.body
@@ -27,8 +27,7 @@ extension Runner {
             }
             switch answer {
             case .happened(let value):
-                let runner = self
-                let settlement = await settle(work) { await runner.commitResult(work, value, mark: .reconciled) }
+                let settlement = await settle(work) { await commitResult(work, value, mark: .reconciled) }
                 return await progression(of: work, settlement)
             case .didNotHappen:
                 return .next(machine.resolvedAsNotHappened(work, sincePoint: sincePoint))
@@ -41,7 +40,7 @@ extension Runner {
         }
     }
 
-    private mutating func reconcileFailed(_ work: Work, _ error: any Error) async -> Progression {
+    private func reconcileFailed(_ work: Work, _ error: any Error) async -> Progression {
         if Task.isCancelled, !(error is Rejection) { return await interrupted() }
         lastError = Self.text(of: error)
         let failure: StepFailure
@@ -57,13 +56,12 @@ extension Runner {
     }
 
     /// Commits the step's substitute.
-    mutating func degrade(_ work: Work) async -> Progression {
+    func degrade(_ work: Work) async -> Progression {
         guard let fallback = plan[work.step].fallback else { preconditionFailure("what degrades has a substitute") }
         do {
             let value = try fallback(input(of: work))
-            let runner = self
             return await progression(
-                of: work, settle(work) { await runner.commitResult(work, value, mark: .degraded) })
+                of: work, settle(work) { await commitResult(work, value, mark: .degraded) })
         } catch {
             let failure = failure(of: error, in: work)
             lastError = Self.text(of: error)

@@ -14,30 +14,34 @@ extension Runner {
     func limited<Value: Sendable>(
         _ work: Work, timeout: Duration, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Limited<Value> {
-        let service = plan[work.step].service
-        let wait = service == nil ? .zero : RunMachine.longestWaitHolding
-        hold.beginStep(timeout: timeout + wait, line: line.name)
-        let pass: Admission.Pass?
-        switch try await admission(to: service) {
-        case .value(let admitted): pass = self.pass ?? admitted
+        beginCall(work, timeout)
+        let admitted: Admission.Pass?
+        switch try await admission(to: work) {
+        case .value(let pass): admitted = self.pass ?? pass
         case .refused(let delay): return .refused(delay)
         }
-        // Leaving again does nothing: this is for a call that was cancelled.
-        defer { pass?.leave(.neither) }
         do {
             let value = try await withTimeout(timeout, body)
-            pass?.leave(.success)
+            admitted?.leave(.success)
             return .value(value)
         } catch {
-            pass?.leave(outcome(of: error))
+            admitted?.leave(outcome(of: error))
             throw error
         }
     }
 
-    /// A place at the service's gate; nil where there is no service, or the line has a place already.
+    /// The call may wait for its place first.
+    @inline(never)
+    private func beginCall(_ work: Work, _ timeout: Duration) {
+        let wait = plan[work.step].service == nil ? .zero : RunMachine.longestWaitHolding
+        hold.beginStep(timeout: timeout + wait, line: line.name)
+    }
+
+    /// A place at the service's gate; nil where its step names none, or the line has a place already.
     /// - Throws: `CancellationError`.
-    func admission(to service: ForeignService?) async throws -> Limited<Admission.Pass?> {
-        guard let service, pass == nil else { return .value(nil) }
+    @inline(never)
+    func admission(to work: Work) async throws -> Limited<Admission.Pass?> {
+        guard let service = plan[work.step].service, pass == nil else { return .value(nil) }
         switch await engine.registry.gates[service].enter(timeout: RunMachine.longestWaitHolding) {
         case .admitted(let pass): return .value(pass)
         case .refused(let delay, _): return .refused(delay)
@@ -45,6 +49,7 @@ extension Runner {
         }
     }
 
+    @inline(never)
     private func outcome(of error: any Error) -> ServiceOutcome {
         switch error {
         case is Rejection, is UnstorableOutput: .success

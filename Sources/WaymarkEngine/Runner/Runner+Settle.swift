@@ -7,48 +7,62 @@ extension Runner {
     /// What became of a piece of work, beyond doubt.
     enum Settlement {
         case committed(StepValue, JournalEntry.Mark?)
+        /// The call was made, and its result waits for the next phase's commit.
+        case called(UnrecordedCall)
         case failed(StepFailure, String)
         /// A foreign service's limits do not allow the call for so long.
         case refused(Duration)
         case interrupted
         case lost
-        case unreachable(PostgresError)
+        indirect case unreachable(PostgresError)
     }
 
     /// Performs work until it is known whether it is committed: reruns after conflicts and lost connections, in place.
     func settle(_ work: Work) async -> Settlement {
-        await settle(work) { await perform(work) }
+        var reruns = Reruns()
+        while true {
+            if let settlement = await settlement(of: work, await perform(work), &reruns) { return settlement }
+        }
     }
 
     func settle(_ work: Work, _ attempt: () async -> Verdict) async -> Settlement {
+        var reruns = Reruns()
+        while true {
+            if let settlement = await settlement(of: work, await attempt(), &reruns) { return settlement }
+        }
+    }
+
+    private struct Reruns {
         var conflicts = 0
         var outages = 0
-        while true {
-            switch await attempt() {
-            case .committed(let value, let mark): return .committed(value, mark)
-            case .refused(let delay): return .refused(delay)
-            case .failed(let failure, let error): return .failed(failure, error)
-            case .interrupted: return .interrupted
+    }
+
+    /// What a verdict means; nil for another try, after a pause where there was a conflict.
+    private func settlement(of work: Work, _ verdict: Verdict, _ reruns: inout Reruns) async -> Settlement? {
+        switch verdict {
+        case .committed(let value, let mark): return .committed(value, mark)
+        case .called(let call): return .called(call)
+        case .refused(let delay): return .refused(delay)
+        case .failed(let failure, let error): return .failed(failure, error)
+        case .interrupted: return .interrupted
+        case .lost: return .lost
+        case .unreachable(let error): return .unreachable(error)
+        case .conflict(let error):
+            reruns.conflicts += 1
+            if reruns.conflicts > EngineLimits.conflictReruns { return .failed(.transient(retryAfter: nil), error) }
+            let pause = Double.random(in: 0...EngineLimits.conflictPause.inSeconds)
+            return (try? await engine.clock.sleep(.seconds(pause))) == nil ? .interrupted : nil
+        case .uncertain(let error):
+            reruns.outages += 1
+            switch await whereabouts(of: work) {
+            case .committed(let value): return .committed(value, nil)
+            case .notCommitted:
+                logger.notice("step is rerun after a lost connection", metadata: ["point": .string(work.from)])
+                if reruns.outages <= EngineLimits.outageReruns { return nil }
+                return .failed(.transient(retryAfter: nil), Self.text(of: error))
             case .lost: return .lost
             case .unreachable(let error): return .unreachable(error)
-            case .conflict(let error):
-                conflicts += 1
-                if conflicts > EngineLimits.conflictReruns { return .failed(.transient(retryAfter: nil), error) }
-                let pause = Double.random(in: 0...EngineLimits.conflictPause.inSeconds)
-                if (try? await engine.clock.sleep(.seconds(pause))) == nil { return .interrupted }
-            case .uncertain(let error):
-                outages += 1
-                switch await whereabouts(of: work) {
-                case .committed(let value): return .committed(value, nil)
-                case .notCommitted:
-                    logger.notice("step is rerun after a lost connection", metadata: ["point": .string(work.from)])
-                    if outages > EngineLimits.outageReruns {
-                        return .failed(.transient(retryAfter: nil), Self.text(of: error))
-                    }
-                case .lost: return .lost
-                case .unreachable(let error): return .unreachable(error)
-                case .unreadable(let error): return .failed(.hopeless(.unreadableState), error)
-                }
+            case .unreadable(let error): return .failed(.hopeless(.unreadableState), error)
             }
         }
     }
@@ -58,19 +72,19 @@ extension Runner {
         case committed(StepValue)
         case notCommitted
         case lost
-        case unreachable(PostgresError)
+        indirect case unreachable(PostgresError)
         case unreadable(String)
     }
 
     /// Asks the row. The fence and the recovery point written in the very transaction tell.
     func whereabouts(of work: Work) async -> Whereabouts {
         let location: Location?
-        switch await locate(step: journalName(work)) {
+        switch await key.locate(line.id, step: journalName(work)) {
         case .failure(let error): return .unreachable(error)
         case .success(let found): location = found
         }
         guard let location, location.incarnation == context.incarnation, location.fence == fence else { return .lost }
-        if location.recoveryPoint == work.from { return .notCommitted }
+        if location.recoveryPoint == origin(of: work) { return .notCommitted }
         guard location.recoveryPoint == work.to else { return .lost }
         guard work.direction == .forward else { return .committed(.nothing) }
         // What was committed may be an earlier try's: the row's value counts, not the one in memory.
@@ -83,14 +97,6 @@ extension Runner {
         }
     }
 
-    /// Reads where the row stands, waiting for a database that is away.
-    func locate(step: String = "") async -> Result<Location?, PostgresError> {
-        let query = engine.statements.locate(context.id, line.id, step: step)
-        return await engine.postgres.patiently { postgres in
-            try await postgres.query(query).first.map(Location.init)
-        }
-    }
-
     /// Sorts an error that a step or its commit threw.
     func verdict(on error: any Error, of work: Work) -> Verdict {
         switch error {
@@ -99,6 +105,8 @@ extension Runner {
             return .interrupted
         case let rejection as Rejection:
             return .failed(.rejected(rejection), "rejected with status \(rejection.status)")
+        case is GuardFailed:
+            return .uncertain(PostgresError(.server, "the guard found no row"))
         case let error as PostgresTransactionError:
             // A failing guard (1/0), a lost connection, an unknown outcome: the row tells. Anything else at COMMIT is
             // the transaction's own failure, such as a deferred constraint's.

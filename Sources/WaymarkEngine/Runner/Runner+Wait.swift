@@ -8,7 +8,7 @@ extension Runner {
     static let tolerance: Duration = .milliseconds(5)
 
     /// Goes on after a sleep; back to sleep where it is too early.
-    mutating func wakeUp(_ work: Work, _ wake: @Sendable (any Sendable) -> Wake) async -> Progression {
+    func wakeUp(_ work: Work, _ wake: @Sendable (any Sendable) -> Wake) async -> Progression {
         do {
             let input = try self.input(of: work)
             let left: Duration
@@ -33,7 +33,7 @@ extension Runner {
     }
 
     /// Goes on with an event, or without it where the time is over.
-    mutating func receive(_ work: Work, _ body: EventBody) async -> Progression {
+    func receive(_ work: Work, _ body: EventBody) async -> Progression {
         let name = eventName(work)
         let left = plan[work.step].timeout - sincePoint
         if events[name] == nil, left > Self.tolerance {
@@ -64,7 +64,7 @@ extension Runner {
     }
 
     /// Goes on with a child's answer.
-    mutating func receive(_ work: Work, _ body: ChildBody) async -> Progression {
+    func receive(_ work: Work, _ body: ChildBody) async -> Progression {
         let name = eventName(work)
         guard case .object(let answer) = events[name], case .string(let json) = answer["body"],
             case .number(let status) = answer["status"]
@@ -83,7 +83,7 @@ extension Runner {
 
     /// The database's clock, in seconds since 1970: as the claim told it, else asked for. This machine's may be hours off.
     func databaseSeconds() async -> Result<Double, PostgresError> {
-        if let databaseClock {
+        if let databaseClock = key.databaseClock {
             return .success(databaseClock.seconds + (now - databaseClock.at).inSeconds)
         }
         let clock = engine.statements.clock

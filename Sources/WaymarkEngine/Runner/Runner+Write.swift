@@ -5,40 +5,7 @@ import Waymark
 
 /// The writes that are not a step's commit: attempts, releases, rejections, parking.
 extension Runner {
-    enum WriteResult {
-        case done
-        /// The guard found no row: the key is not ours any more.
-        case lost
-        case failed(PostgresError)
-    }
-
-    /// Sends a guarded single-statement update, through outages of the database.
-    ///
-    /// A lost connection leaves open whether it was applied; then it is sent again, and if its guard finds no row,
-    /// `landed` tells from the row whether the first sending was.
-    func write(
-        _ update: PostgresQuery, step: String = "", landed: @escaping @Sendable (Location) -> Bool
-    ) async -> WriteResult {
-        await write(step: step, landed: landed) { postgres in try await !postgres.query(update).isEmpty }
-    }
-
-    /// The same for whatever `send` does in one transaction; it says whether the guard found the row.
-    func write(
-        step: String = "", landed: @escaping @Sendable (Location) -> Bool,
-        _ send: @escaping @Sendable (PostgresClient) async throws -> Bool
-    ) async -> WriteResult {
-        switch await engine.postgres.patiently(send) {
-        case .success(true): return .done
-        case .failure(let error): return .failed(error)
-        case .success(false):
-            guard case .success(let location?) = await locate(step: step), location.incarnation == context.incarnation,
-                location.fence == fence, landed(location)
-            else { return .lost }
-            return .done
-        }
-    }
-
-    mutating func recordAttempt(waiting delay: Duration) async -> Progression {
+    func recordAttempt(waiting delay: Duration) async -> Progression {
         let (point, attempt) = (machine.state.recoveryPoint, machine.state.attempts + 1)
         let update =
             line.isMain
@@ -49,7 +16,7 @@ extension Runner {
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay, line: line.name)
         // Where the row stands as it stood, it is the attempt that is counted already.
-        switch await write(update, landed: { $0.recoveryPoint == point }) {
+        switch await key.write(engine.statements.orFail(update), line.id, landed: { $0.recoveryPoint == point }) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done: break
@@ -60,7 +27,7 @@ extension Runner {
         return .next(machine.retried(sincePoint: sincePoint))
     }
 
-    mutating func reject(_ rejection: Rejection, finishes: Bool) async -> Progression {
+    func reject(_ rejection: Rejection, finishes: Bool) async -> Progression {
         let answer = StoredAnswer(status: rejection.status, body: rejection.body)
         let (statements, point, error) = (engine.statements, machine.state.recoveryPoint, lastError ?? "")
         guard line.isMain else {
@@ -70,12 +37,12 @@ extension Runner {
             return await endBranch(state, as: .rejected(rejection))
         }
         if !finishes, hasRunGroup, let end = await relearn() { return end }
-        var update = statements.reject(context.id, fence: fence, from: point, answer: answer, error: error)
-        if finishes {
-            update = statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error)
-            if parentEvent != nil { update = statements.waking(update) }
-        }
-        switch await write(update, landed: { $0.direction == .compensating && $0.answer == answer }) {
+        let update =
+            finishes
+            ? failing(statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error))
+            : statements.orFail(
+                statements.reject(context.id, fence: fence, from: point, answer: answer, error: error))
+        switch await key.write(update, line.id, landed: { $0.direction == .compensating && $0.answer == answer }) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done:
@@ -140,9 +107,11 @@ extension Runner {
     private func endBranch(_ state: BranchState, due: Duration? = nil, as end: BranchEnd) async -> Progression {
         let update = move(state, due: due)
         let point = state.point
-        let runner = self
+        let (key, line) = (self.key, self.line.id)
         // As in `giveUp`.
-        let written = Task { await runner.write(update, landed: { $0.recoveryPoint == point }) }
+        let written = Task {
+            await key.write(key.engine.statements.orFail(update), line, landed: { $0.recoveryPoint == point })
+        }
         switch await written.value {
         case .done: return .end(.branch(end))
         case .lost: return lost()
@@ -150,10 +119,15 @@ extension Runner {
         }
     }
 
+    /// An update that finishes the key, so that it fails where it finds no row; tells the key that waits for the answer.
+    func failing(_ finish: PostgresQuery) -> PostgresQuery {
+        key.parentEvent == nil ? engine.statements.orFail(finish) : engine.statements.waking(finish)
+    }
+
     /// Sends the last write of a holder. In a task of its own, because that of a stopped runner is cancelled.
     func giveUp(_ update: PostgresQuery, as conclusion: Conclusion) async -> Progression {
-        let runner = self
-        switch await Task(operation: { await runner.write(update, landed: { _ in false }) }).value {
+        let (key, line, update) = (self.key, self.line.id, engine.statements.orFail(update))
+        switch await Task(operation: { await key.write(update, line, landed: { _ in false }) }).value {
         case .done: return .end(.concluded(conclusion))
         case .lost: return lost()
         case .failed(let error): return unreachable(error)

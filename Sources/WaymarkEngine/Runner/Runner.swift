@@ -4,17 +4,11 @@ import PostgresPQ
 import Waymark
 
 /// Drives one line of a key forward while it holds the key's lease: performs what the state machine says, and commits it.
-struct Runner {
-    let engine: Engine
-    let saga: RegisteredSaga
-    let context: KeyContext
-    let hold: Hold
-    /// The request as it is stored, and the version of the saga that accepted it.
-    let request: String
-    let version: Int
-    /// What this key's answer is called by the key that waits for it.
-    let parentEvent: String?
-    let fence: Int
+///
+/// One task's alone. A class, because it is what every function that waits is about: as a value it is in all their frames,
+/// and these are most of the memory that a waiting request takes.
+final class Runner {
+    let key: HeldKey
     var line: Line
     var machine: RunMachine
     var journal: Journal
@@ -30,8 +24,8 @@ struct Runner {
     var hasRunGroup = false
     /// When the recovery point was committed, on this machine's clock.
     var pointCommittedAt: ContinuousClock.Instant
-    /// The database's clock at a moment of this machine's, once a claim told.
-    let databaseClock: (seconds: Double, at: ContinuousClock.Instant)?
+    /// A call's result that is to commit with the phase after it: in memory the call is behind us, in the row it is not.
+    var unrecorded: UnrecordedCall?
     /// Why the last attempt failed, for the row.
     var lastError: String?
     /// The place at the foreign service's gate for the call that was begun.
@@ -46,18 +40,16 @@ struct Runner {
         return logger
     }
 
-    var plan: StepPlan { saga.declaration.plan }
+    var engine: Engine { key.engine }
+    var saga: RegisteredSaga { key.saga }
+    var plan: StepPlan { key.saga.declaration.plan }
+    var context: KeyContext { key.context }
+    var hold: Hold { key.hold }
+    var fence: Int { key.fence }
 
     /// A runner for a key that is about to be accepted.
     init(engine: Engine, saga: RegisteredSaga, accepting request: AcceptedRequest, value: any Sendable, hold: Hold) {
-        self.engine = engine
-        self.saga = saga
-        self.context = request.context
-        self.hold = hold
-        self.request = request.json
-        version = request.sagaVersion
-        parentEvent = nil
-        fence = request.context.firstFence
+        key = HeldKey(engine: engine, saga: saga, accepting: request, hold: hold)
         line = .main
         machine = RunMachine(
             declaration: saga.declaration, state: RunState(recoveryPoint: SagaDeclaration.started, attempts: 1))
@@ -66,7 +58,6 @@ struct Runner {
         events = [:]
         current = value
         pointCommittedAt = engine.clock.now()
-        databaseClock = nil
     }
 
     /// A runner for a key that was claimed.
@@ -74,14 +65,7 @@ struct Runner {
     init(
         engine: Engine, saga: RegisteredSaga, claimed row: ClaimedRow, at instant: ContinuousClock.Instant, hold: Hold
     ) throws {
-        self.engine = engine
-        self.saga = saga
-        context = row.context
-        self.hold = hold
-        request = row.request
-        version = row.version
-        parentEvent = row.parentEvent
-        fence = row.fence
+        key = HeldKey(engine: engine, saga: saga, claimed: row, hold: hold)
         line = .main
         journal = try Journal(json: row.journal, plan: saga.declaration.plan)
         // A branch that has committed nothing is as old as its group; only one that we began has no age.
@@ -98,8 +82,24 @@ struct Runner {
                 choices: journal.choices(saga.declaration.plan), done: journal.done))
         answer = row.pendingAnswer
         pointCommittedAt = instant - row.sincePoint
-        // Not as of the claim's sending: it may have waited for the database, and nothing must end early for that.
-        databaseClock = (row.claimedAt, engine.clock.now())
+    }
+
+    /// A runner for a branch of a group, with what its key's own runner has read and done.
+    /// - Parameter input: what the branch's next step takes, where that is in memory.
+    init(
+        of line: Line, _ machine: RunMachine, on key: HeldKey, input: (any Sendable)?, journal: Journal,
+        branches: [String: BranchState], events: [String: JSONValue], pointCommittedAt: ContinuousClock.Instant,
+        lastError: String?
+    ) {
+        self.key = key
+        self.line = line
+        self.machine = machine
+        self.journal = journal
+        self.branches = branches
+        self.events = events
+        current = input
+        self.pointCommittedAt = pointCommittedAt
+        self.lastError = lastError
     }
 
     static func events(_ json: String) throws -> [String: JSONValue] {
@@ -114,15 +114,19 @@ struct Runner {
     var sincePoint: Duration { now - pointCommittedAt }
 
     /// Goes on with a key that is held, until it is answered, given back, parked or lost.
-    mutating func run() async -> Conclusion {
+    func run() async -> Conclusion {
         await drive(machine.resume(sincePoint: sincePoint))
     }
 
-    mutating func drive(_ first: RunMachine.Action) async -> Conclusion {
-        switch await pursue(first) {
-        case .concluded(let conclusion): conclusion
-        case .branch: preconditionFailure("the key's own line ends with a conclusion")
+    func drive(_ first: RunMachine.Action) async -> Conclusion {
+        conclusion(of: await pursue(first))
+    }
+
+    func conclusion(of ending: Ending) -> Conclusion {
+        guard case .concluded(let conclusion) = ending else {
+            preconditionFailure("the key's own line ends with a conclusion")
         }
+        return conclusion
     }
 
     /// How pursuing a line ended.
@@ -137,26 +141,36 @@ struct Runner {
         case end(Ending)
     }
 
-    mutating func pursue(_ first: RunMachine.Action) async -> Ending {
+    func pursue(_ first: RunMachine.Action) async -> Ending {
         var action = first
         while true {
             let progression: Progression
-            switch action {
-            case .done: progression = .end(ending)
-            case .perform(let work): progression = await performAndSettle(work)
-            case .begin(let work): progression = await begin(work)
-            case .reconcile(let work): progression = await reconcile(work)
-            case .degrade(let work): progression = await degrade(work)
-            case .retry(let delay): progression = await recordAttempt(waiting: delay)
-            case .reject(let rejection, let finishes): progression = await reject(rejection, finishes: finishes)
-            case .release(let delay, let counted):
-                progression = await release(after: delay, attempts: machine.state.attempts - (counted ? 0 : 1))
-            case .park(let reason): progression = await park(reason)
+            if case .perform(let work) = action {
+                progression = await performAndSettle(work)
+            } else {
+                progression = await record(action)
             }
             switch progression {
             case .next(let next): action = next
             case .end(let ending): return ending
             }
+        }
+    }
+
+    /// Whatever is done beside performing.
+    @inline(never)
+    private func record(_ action: RunMachine.Action) async -> Progression {
+        switch action {
+        case .perform: preconditionFailure("what is performed is settled")
+        case .done: .end(ending)
+        case .begin(let work): await begin(work)
+        case .reconcile(let work): await reconcile(work)
+        case .degrade(let work): await degrade(work)
+        case .retry(let delay): await recordAttempt(waiting: delay)
+        case .reject(let rejection, let finishes): await reject(rejection, finishes: finishes)
+        case .release(let delay, let counted):
+            await release(after: delay, attempts: machine.state.attempts - (counted ? 0 : 1))
+        case .park(let reason): await park(reason)
         }
     }
 
@@ -169,29 +183,41 @@ struct Runner {
         return .concluded(.answered(answer, replayed: false))
     }
 
-    private mutating func performAndSettle(_ work: Work) async -> Progression {
+    private func performAndSettle(_ work: Work) async -> Progression {
         // Whatever becomes of the work, its place at the service's gate is free again; leaving twice does nothing.
         defer {
             pass?.leave(.neither)
             pass = nil
         }
         if let end = await endBeforeStep(work) { return end }
+        if work.direction == .forward, plan[work.step].isAwaited { return await goOn(with: work) }
+        return await progression(beside: await settle(work), of: work)
+    }
+
+    /// Goes on with a step that is not tried but come back to.
+    private func goOn(with work: Work) async -> Progression {
         switch plan[work.step].body {
-        case _ where work.direction == .compensating: break
-        case .sleep(let wake): return await wakeUp(work, wake)
-        case .wait(let body): return await receive(work, body)
-        case .child(let body): return await receive(work, body)
-        case .parallel, .forEach: return await runGroup(work)
-        case .phase, .call, .choice: break
+        case .sleep(let wake): await wakeUp(work, wake)
+        case .wait(let body): await receive(work, body)
+        case .child(let body): await receive(work, body)
+        case .parallel, .forEach: await runGroup(work)
+        case .phase, .writes, .call, .choice: preconditionFailure("nothing is awaited")
         }
-        return await progression(of: work, await settle(work))
+    }
+
+    private func progression(beside settlement: Settlement, of work: Work) async -> Progression {
+        if let end = await recordCall(beside: settlement) { return end }
+        return await progression(of: work, settlement)
     }
 
     /// What a settled piece of work leads to.
-    mutating func progression(of work: Work, _ settlement: Settlement) async -> Progression {
+    func progression(of work: Work, _ settlement: Settlement) async -> Progression {
         switch settlement {
         case .committed(let value, let mark):
             return .next(advance(past: work, with: value, mark: mark))
+        case .called(let call):
+            unrecorded = call
+            return .next(advance(past: work, with: call.value))
         case .failed(let failure, let error):
             return .next(fail(work, failure, error))
         case .refused(let delay):
@@ -207,6 +233,8 @@ struct Runner {
 
     /// Whether the line goes no further: the process stops, or a branch beside it was rejected.
     func endBeforeStep(_ work: Work) async -> Progression? {
+        // With the call before it, it is one step.
+        if unrecorded != nil { return nil }
         if engine.held.isStopping { return await handBack() }
         guard let stop = line.stop, stop.isSet, isFresh(work) else { return nil }
         return .end(.branch(.stopped))
@@ -220,7 +248,7 @@ struct Runner {
     }
 
     /// The work is committed: what it returned is the next step's input.
-    mutating func advance(past work: Work, with value: StepValue, mark: JournalEntry.Mark? = nil) -> RunMachine.Action {
+    func advance(past work: Work, with value: StepValue, mark: JournalEntry.Mark? = nil) -> RunMachine.Action {
         let step = plan[work.step]
         var choice: String?
         if work.direction == .forward {
@@ -241,7 +269,7 @@ struct Runner {
         return machine.committed(work, choice: choice, counts: mark?.isUndoable ?? true)
     }
 
-    mutating func fail(_ work: Work, _ failure: StepFailure, _ error: String) -> RunMachine.Action {
+    func fail(_ work: Work, _ failure: StepFailure, _ error: String) -> RunMachine.Action {
         lastError = error
         let action = machine.failed(work, failure, sincePoint: sincePoint, using: &generator)
         log(work, "step failed", next: action)
@@ -282,19 +310,12 @@ struct Runner {
     }
 }
 
-extension RunMachine.Action {
-    /// What happens next, in one word for logs: never a rejection's body.
-    var logName: String {
-        switch self {
-        case .perform: "perform"
-        case .begin: "begin"
-        case .reconcile: "reconcile"
-        case .degrade: "degrade"
-        case .retry: "retry"
-        case .release: "release"
-        case .reject: "reject"
-        case .park: "park"
-        case .done: "done"
+extension DeclaredStep {
+    /// Whether it is begun, and come back to when something has come or is over.
+    fileprivate var isAwaited: Bool {
+        switch body {
+        case .sleep, .wait, .child, .parallel, .forEach: true
+        case .phase, .writes, .call, .choice: false
         }
     }
 }

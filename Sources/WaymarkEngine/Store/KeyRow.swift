@@ -2,7 +2,7 @@ import Foundation
 import PostgresPQ
 import Waymark
 
-/// A key as a runner got it with its claim: the columns of `KeyStatements.claimedColumns`, in order.
+/// A key as a runner got it with its claim: the columns of `KeyStatements.claimedColumns`, in order, and when it was due.
 struct ClaimedRow: Sendable {
     let context: KeyContext
     /// The version of the saga that accepted the request.
@@ -23,15 +23,17 @@ struct ClaimedRow: Sendable {
     let sincePoint: Duration
     /// The database's clock at the claim, in seconds since 1970.
     let claimedAt: Double
+    /// When it was due, where it was claimed for that, by the same clock.
+    let dueAt: Double?
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
             UUID, String, String, UUID, String, Int, String, String, String, String, String, String, Int, Int, Int?,
-            String?, String?, Double, Double
+            String?, String?, Double, Double, Double?
         )
         let (
             id, scope, key, incarnation, saga, version, request, point, direction, journal, branches, events, fence,
-            attempts, status, body, parentEvent, sincePoint, claimedAt
+            attempts, status, body, parentEvent, sincePoint, claimedAt, dueAt
         ) = try row.decode(Columns.self)
         context = KeyContext(
             id: id, scope: try Scope(scope), key: try IdempotencyKey(key), saga: saga, incarnation: incarnation)
@@ -48,6 +50,7 @@ struct ClaimedRow: Sendable {
         self.parentEvent = parentEvent
         self.sincePoint = .seconds(sincePoint)
         self.claimedAt = claimedAt
+        self.dueAt = dueAt
     }
 }
 
@@ -76,6 +79,7 @@ struct StoredAnswer: Sendable, Equatable {
 
 /// A key as anybody can read it, without holding it.
 struct ObservedRow: Sendable {
+    let id: UUID
     let incarnation: UUID
     let scope: String
     let key: String
@@ -98,13 +102,14 @@ struct ObservedRow: Sendable {
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
-            UUID, String, String, String, Data, String, Int, Bool, Int?, String?, String?, Bool, Double?, [String],
-            Bool, Double
+            UUID, UUID, String, String, String, Data, String, Int, Bool, Int?, String?, String?, Bool, Double?,
+            [String], Bool, Double
         )
         let status: Int?
         let body: String?
         (
-            incarnation, scope, key, saga, fingerprint, recoveryPoint, fence, done, status, body, parkedReason, leased,
+            id, incarnation, scope, key, saga, fingerprint, recoveryPoint, fence, done, status, body, parkedReason,
+            leased,
             secondsUntilDue, needs, isWaiting, secondsSincePoint
         ) = try row.decode(Columns.self)
         answer = StoredAnswer(status: status, body: body)

@@ -51,11 +51,8 @@ extension KeyStatements {
         }
         let since = isProgress ? "extract(epoch FROM now())" : "branches #> ARRAY['\(branch)', 'since']"
         let attempts = isProgress ? "attempts = 1, deaths = 0," : ""
-        // Without an entry, an empty array is appended, which changes nothing.
         let version = entry?.version ?? 1
-        let entry = (
-            json: entry?.json(by: holder) ?? "[]", at: entry == nil ? "'[]'" : "jsonb_build_object('at', now())"
-        )
+        let entry = appended(entry)
         return """
             UPDATE \(unescaped: keys)
             SET branches = branches || jsonb_build_object(\(branch)::text, \(state.json)::jsonb

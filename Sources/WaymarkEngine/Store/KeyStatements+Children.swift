@@ -20,8 +20,8 @@ extension KeyStatements {
     }
 
     /// Adds to an update that finishes a key that its answer is delivered to its parent, in the same statement.
-    /// - Parameter orFail: as `orFail(_:)` does.
-    func waking(_ finish: PostgresQuery, orFail: Bool = false) -> PostgresQuery {
+    /// It fails, as that of `orFail(_:)` does, when it found no row.
+    func waking(_ finish: PostgresQuery) -> PostgresQuery {
         let answered = finish.sql.replacing(
             "RETURNING 1", with: "RETURNING parent_id, parent_event, response_status, response_body")
         return PostgresQuery(
@@ -33,7 +33,7 @@ extension KeyStatements {
                         run_at = \(Self.dueNow("parent"))
                     FROM answered WHERE parent.id = answered.parent_id AND NOT parent.done
                 )
-                SELECT \(orFail ? "1/count(*)" : "1") FROM answered
+                SELECT 1/count(*) FROM answered
                 """, binds: finish.binds)
     }
 

@@ -6,20 +6,24 @@ import Waymark
 extension KeyStatements {
     /// Moves a line's recovery point, with what the step returned. Gives no row when the lease was lost or the point has
     /// moved.
-    /// - Parameter direction: the one that the step is on. The recovery point alone does not tell: a rejection does not
-    ///   move it, and a forward commit may still be under way then, on a connection that was given up.
+    /// - Parameters:
+    ///   - direction: the one that the step is on. The recovery point alone does not tell: a rejection does not move it, and
+    ///     a forward commit may still be under way then, on a connection that was given up.
+    ///   - call: what the foreign call before it left, where that commits with it; `from` is where the call began then.
     func advance(
         _ id: UUID, fence: Int, _ line: LineID, going direction: Direction = .forward, from: String, to: String,
-        entry: JournalEntry
+        after call: JournalEntry? = nil, entry: JournalEntry
     ) -> PostgresQuery {
         if case .branch = line {
             return move(id, fence: fence, line, from: from, BranchState(point: to), isProgress: true, entry: entry)
         }
+        let call = appended(call)
         return """
             UPDATE \(unescaped: keys)
             SET recovery_point = \(to), attempts = 1, deaths = 0, progressed_at = now(), last_error = NULL,
                 branches = '{}', steps_version = greatest(steps_version, \(entry.version)),
-                journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now()))
+                journal = journal || (\(call.json)::jsonb || \(unescaped: call.at))
+                    || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now()))
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
                 AND NOT done
             RETURNING 1
@@ -28,13 +32,18 @@ extension KeyStatements {
 
     /// The same for the last step: the answer commits with it. Without `answer`, the pending one becomes final, on the way
     /// back.
-    func finish(_ id: UUID, fence: Int, from: String, entry: JournalEntry, answer: StoredAnswer?) -> PostgresQuery {
+    func finish(
+        _ id: UUID, fence: Int, from: String, after call: JournalEntry? = nil, entry: JournalEntry,
+        answer: StoredAnswer?
+    ) -> PostgresQuery {
         let direction = answer == nil ? Direction.compensating : .forward
+        let call = appended(call)
         return """
             UPDATE \(unescaped: keys)
             SET recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = NULL,
                 branches = '{}',
-                journal = journal || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now())),
+                journal = journal || (\(call.json)::jsonb || \(unescaped: call.at))
+                    || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now())),
                 response_status = coalesce(\(answer?.status)::smallint, response_status),
                 response_body = coalesce(\(answer?.body)::text, response_body),
                 done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
@@ -59,9 +68,7 @@ extension KeyStatements {
         }
         let states = branches.map { "\"\($0)\":\(BranchState(point: SagaDeclaration.started).json)" }
         let version = entry?.version ?? 1
-        let entry = (
-            json: entry?.json(by: holder) ?? "[]", at: entry == nil ? "'[]'" : "jsonb_build_object('at', now())"
-        )
+        let entry = appended(entry)
         return """
             UPDATE \(unescaped: keys)
             SET recovery_point = \(to), attempts = \(attempts), progressed_at = now(),
@@ -72,6 +79,13 @@ extension KeyStatements {
                 AND NOT done
             RETURNING 1
             """
+    }
+
+    /// What an entry adds to the journal, in two parts to be concatenated: itself, and the time. Without one, empty arrays,
+    /// which add nothing.
+    func appended(_ entry: JournalEntry?) -> (json: String, at: String) {
+        guard let entry else { return ("[]", "'[]'") }
+        return (entry.json(by: holder), "jsonb_build_object('at', now())")
     }
 
     /// Commits that nothing is to be done until `end`, and gives the lease back. Waking counts no attempt. An event that is
@@ -179,15 +193,6 @@ extension KeyStatements {
             last_error = coalesce(\(error)::text, last_error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
         RETURNING 1
-        """
-    }
-
-    /// Inserts a job that a phase staged.
-    func stage(_ job: StagedJob, id: UUID, keyID: UUID, position: Int) -> PostgresQuery {
-        """
-        INSERT INTO \(unescaped: jobs) (id, key_id, name, payload, position, run_at)
-        VALUES (\(id), \(keyID), \(job.name), \(PostgresJSONText(job.payload)), \(position)::smallint,
-            now() + \(job.delay.inSeconds) * interval '1 second')
         """
     }
 }

@@ -30,28 +30,6 @@ package struct KeyStatements: Sendable {
         extract(epoch FROM k.locked_at)::float8
         """
 
-    /// Inserts a new key, held by us. Gives a row when it is ours; none when the key exists (after waiting for whoever
-    /// is inserting it right now).
-    func accept(_ request: AcceptedRequest) -> PostgresQuery {
-        """
-        INSERT INTO \(unescaped: keys) (id, scope, key, incarnation, saga, saga_version, request, fingerprint,
-            fingerprint_version, recovery_point, fence, locked_by, locked_at, lease_until, run_at)
-        VALUES (\(request.context.id), \(request.context.scope.description), \(request.context.key.description),
-            \(request.context.incarnation), \(request.context.saga), \(request.sagaVersion),
-            \(PostgresJSONText(request.json)), \(request.fingerprint.bytes), \(Fingerprint.version),
-            \(SagaDeclaration.started), \(request.context.firstFence), \(holder), now(),
-            now() + \(leaseSeconds) * interval '1 second', now() + \(leaseSeconds) * interval '1 second')
-        ON CONFLICT (id) DO NOTHING
-        RETURNING 1
-        """
-    }
-
-    /// Bounds the wait for whoever is inserting the same key, to the end of the transaction or to `usualLockWait`: a
-    /// process that was stopped in the middle of its first phase must not tie up our connections.
-    var boundedLockWait: PostgresQuery {
-        "SELECT set_config('lock_timeout', \(String(Int(EngineLimits.acceptLockWait.inSeconds * 1000))), true)"
-    }
-
     /// The application's own statements wait as long as its database is set up to.
     var usualLockWait: PostgresQuery { "SET LOCAL lock_timeout TO DEFAULT" }
 
@@ -59,15 +37,23 @@ package struct KeyStatements: Sendable {
     var clock: PostgresQuery { "SELECT extract(epoch FROM now())::float8" }
 
     /// Reads a key: see `ObservedRow`.
-    func observe(_ id: UUID) -> PostgresQuery {
+    func observe(_ id: UUID) -> PostgresQuery { observe([id]) }
+
+    /// Reads keys. What a finished one would need to go on is not looked up.
+    ///
+    /// OFFSET 0 keeps the lookup a lookup: joined, or by `= ANY`, it would be planned while the table is empty, and then read
+    /// all that has come since.
+    func observe(_ ids: [UUID]) -> PostgresQuery {
         """
-        SELECT incarnation, scope, key, saga, fingerprint, recovery_point, fence, done,
+        SELECT id, incarnation, scope, key, saga, fingerprint, recovery_point, fence, done,
             response_status, response_body, parked_reason, lease_until > now(),
             CASE WHEN NOT done AND parked_reason IS NULL
                 THEN extract(epoch FROM greatest(run_at, lease_until) - now())::float8 END,
-            ARRAY(\(unescaped: Self.needs)), \(unescaped: Self.isWaiting),
-            extract(epoch FROM now() - progressed_at)::float8
-        FROM \(unescaped: keys) AS k WHERE id = \(id)
+            CASE WHEN done THEN '{}' ELSE ARRAY(\(unescaped: Self.needs)) END,
+            NOT done AND \(unescaped: Self.isWaiting), extract(epoch FROM now() - progressed_at)::float8
+        FROM unnest(\(ids)::uuid[]) AS wanted (key_id) CROSS JOIN LATERAL (
+            SELECT * FROM \(unescaped: keys) WHERE id = wanted.key_id OFFSET 0
+        ) AS k
         """
     }
 
@@ -121,21 +107,24 @@ package struct KeyStatements: Sendable {
             run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
         WHERE id = \(id) AND fence = \(fence) AND NOT done AND parked_reason IS NULL
             AND lease_until <= now() AND run_at <= now()
-        RETURNING \(unescaped: Self.claimedColumns)
+        RETURNING \(unescaped: Self.claimedColumns), NULL::float8
         """
     }
 
     /// By what a claim of due keys is known on its way to the database, for tests.
     package static let claimDueBeginning = "WITH due"
 
-    /// Takes over up to `limit` keys whose time has come, oldest first, of those that need nothing but what we accept.
+    /// Takes over up to `limit` keys whose time has come, oldest first, of those that need nothing but what we accept. Behind
+    /// the columns of a claim, each row has the time at which the key was due, in seconds since 1970.
     ///
     /// MATERIALIZED: a subselect that the planner may run again would lock more rows than `limit`.
-    func claimDue(limit: Int, accepted: Set<String>) -> PostgresQuery {
+    /// - Parameter start: keys that were due before are left out.
+    func claimDue(limit: Int, accepted: Set<String>, dueFrom start: Double = -.infinity) -> PostgresQuery {
         """
         WITH due AS MATERIALIZED (
-            SELECT id FROM \(unescaped: keys) AS k
-            WHERE NOT done AND run_at <= now() AND lease_until <= now() AND parked_reason IS NULL
+            SELECT id, run_at FROM \(unescaped: keys) AS k
+            WHERE NOT done AND run_at >= to_timestamp(\(start)) AND run_at <= now() AND lease_until <= now()
+                AND parked_reason IS NULL
                 AND NOT EXISTS (
                     SELECT FROM (\(unescaped: Self.needs)) AS n (need)
                     WHERE saga || '/' || need <> ALL(\(accepted.sorted())))
@@ -148,7 +137,7 @@ package struct KeyStatements: Sendable {
             lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + (\(leaseSeconds) + power(2, least(k.deaths, 7)) - 1) * interval '1 second'
         FROM due WHERE k.id = due.id
-        RETURNING \(unescaped: Self.claimedColumns)
+        RETURNING \(unescaped: Self.claimedColumns), extract(epoch FROM due.run_at)::float8
         """
     }
 

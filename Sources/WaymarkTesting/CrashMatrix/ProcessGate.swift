@@ -210,6 +210,11 @@ extension ProcessGate {
                     self.enter(step: name)
                     return try await run(input, transaction)
                 }
+            case .writes(let run):
+                return .writes { input, writes in
+                    self.enter(step: name)
+                    return try run(input, &writes)
+                }
             case .call(let run, let reconcile):
                 let asking = reconcile.map { ask -> StepBody.Reconcile in
                     { input, call in

@@ -23,7 +23,7 @@ struct RealStore: Sendable {
         reaping = { limit in
             var configuration = Reaper.Configuration()
             configuration.batch = limit
-            return Reaper(postgres: client, configuration: configuration).finished
+            return Reaper(postgres: client, configuration: configuration).finished()
         }
     }
 
@@ -67,7 +67,7 @@ struct RealStore: Sendable {
             return request
         }
         switch statement {
-        case .accept(let new, let holder): return statements(holder).accept(try request(new))
+        case .accept(let new, let holder): return statements(holder).accept([.init(request: try request(new))])
         case .start(let new): return statements().start(try request(new))
         case .read(let id): return statements().observe(id)
         case .claim(let id, let fence, let holder): return statements(holder).claim(id, fence: fence)
@@ -79,7 +79,7 @@ struct RealStore: Sendable {
         case .reap(let limit): return reaping(limit)
         case .stage(let job):
             let staged = StagedJob(name: Self.jobName, payload: "{}", delay: .zero)
-            return statements().stage(staged, id: job.id, keyID: job.keyID, position: job.position)
+            return statements().stage([.init(job: staged, id: job.id, keyID: job.keyID, position: job.position)])
         case .claimJobs(let limit): return jobStatements.claimDue(limit: limit, names: [Self.jobName])
         case .acknowledge(let id): return jobStatements.acknowledge(id)
         case .retryJob(let id, let fence, let delay):

@@ -1,0 +1,41 @@
+import Foundation
+import Waymark
+
+/// A request that somebody waits for, with what it takes to run it: one object, since whoever waits keeps it.
+final class IncomingRequest: Sendable {
+    let saga: RegisteredSaga
+    let request: AcceptedRequest
+    private let value: any Sendable
+
+    /// - Parameter id: the row's id.
+    /// - Throws: what `AcceptedRequest` does.
+    init(_ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope) throws {
+        saga = prepared.saga
+        value = prepared.request.value
+        request = try AcceptedRequest(
+            saga: saga.declaration.name, version: saga.declaration.version, json: prepared.request.json, key: key,
+            scope: scope, id: id)
+    }
+
+    private init(_ saga: RegisteredSaga, _ request: AcceptedRequest, _ value: any Sendable) {
+        self.saga = saga
+        self.request = request
+        self.value = value
+    }
+
+    /// The same request with an incarnation of its own.
+    @inline(never)
+    func asAnotherOperation() -> IncomingRequest {
+        IncomingRequest(saga, request.asAnotherOperation(), value)
+    }
+
+    @inline(never)
+    func hold(clock: EngineClock) -> Hold {
+        Hold(id: request.context.id, saga: request.context.saga, fingerprint: request.fingerprint, clock: clock)
+    }
+
+    @inline(never)
+    func runner(on engine: Engine, _ hold: Hold) -> Runner {
+        Runner(engine: engine, saga: saga, accepting: request, value: value, hold: hold)
+    }
+}

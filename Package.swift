@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "sandbox", targets: ["sandbox"]),
         .executable(name: "demo", targets: ["demo"]),
         .executable(name: "chaos", targets: ["chaos"]),
+        .executable(name: "bench", targets: ["bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -275,6 +276,16 @@ let package = Package(
                 "PostgresPQ", "Staging", "WaymarkClient", "WaymarkTesting", argumentParser, unixSignals,
             ],
             path: "Tests/Chaos",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "PostgresPQ", "PrivatePostgres", "RocketRides", "Staging", "Waymark", "WaymarkEngine", "WaymarkHTTP",
+                "WaymarkTesting", argumentParser, configuration, hummingbird, logging, serviceLifecycle, subprocess,
+                systemPackage, unixSignals,
+            ],
+            path: "Benchmarks",
             swiftSettings: settings
         ),
         .testTarget(

@@ -28,24 +28,29 @@ public struct BookRide: Saga {
     /// The ride and its audit record.
     func createRide(_ request: RideRequest, _ writes: inout Writes) throws -> Ride {
         let ride = Ride(
-            id: UUID(), userID: request.userID, customer: request.customer, email: request.email, amount: Ride.fare,
-            currency: "usd")
+            id: writes.newID(), userID: request.userID, customer: request.customer, email: request.email,
+            amount: Ride.fare, currency: "usd")
+        let (key, route) = (writes.key.id, request.route)
         writes.execute(
-            """
-            INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
-            VALUES (\(ride.id), \(writes.key.id), \(ride.userID), \(request.route.originLat), \(request.route.originLon),
-                \(request.route.targetLat), \(request.route.targetLon))
-            """)
+            each: """
+                INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
+                SELECT * FROM \(row: ride.id, key, ride.userID, route.originLat, route.originLon, route.targetLat,
+                    route.targetLon)
+                """)
         writes.execute(
-            """
-            INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)
-            VALUES (\(writes.key.id), 'created', 'ride', \(ride.id), \(ride.userID))
-            """)
+            each: """
+                INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)
+                SELECT r.key_id, 'created', 'ride', r.id, r.user_id
+                FROM \(row: key, ride.id, ride.userID) AS r (key_id, id, user_id)
+                """)
         return ride
     }
 
     func cancelRide(_ ride: Ride, _ writes: inout Writes) throws {
-        writes.execute("UPDATE rocket_rides.rides SET state = 'cancelled' WHERE id = \(ride.id)")
+        writes.execute(
+            each: """
+                UPDATE rocket_rides.rides SET state = 'cancelled' FROM \(row: ride.id) AS r (id) WHERE rides.id = r.id
+                """)
     }
 
     func charge(_ ride: Ride, _ call: Call) async throws -> PaidRide {
@@ -62,7 +67,10 @@ public struct BookRide: Saga {
     func stageReceipt(_ paid: PaidRide, _ writes: inout Writes) throws -> Confirmation {
         let ride = paid.ride
         writes.execute(
-            "UPDATE rocket_rides.rides SET state = 'booked', charge_id = \(paid.chargeID) WHERE id = \(ride.id)")
+            each: """
+                UPDATE rocket_rides.rides SET state = 'booked', charge_id = r.charge_id
+                FROM \(row: ride.id, paid.chargeID) AS r (id, charge_id) WHERE rides.id = r.id
+                """)
         try writes.stage(SendReceipt(to: ride.email, rideID: ride.id, amount: ride.amount, currency: ride.currency))
         return Confirmation(rideID: ride.id, chargeID: paid.chargeID, amount: ride.amount, currency: ride.currency)
     }

@@ -1,9 +1,10 @@
 import Foundation
 import PostgresPQ
 import Testing
-import Waymark
-import WaymarkEngine
 import WaymarkTesting
+
+@testable import Waymark
+@testable import WaymarkEngine
 
 /// A request's way to its answer, and what a repeat gets.
 @Suite struct RunTests {
@@ -116,14 +117,32 @@ import WaymarkTesting
 
     @Test func doesNotWaitForAnAcceptanceThatHangs() async throws {
         try await Harness.with { harness in
-            // A process that was stopped in the middle of its first phase: its insert is neither committed nor gone.
+            // A process that was stopped between insert and COMMIT: its key is neither there nor not there.
+            let request = try AcceptedRequest(
+                saga: PlaceOrder.name, version: 1, json: "{}", key: IdempotencyKey("same"), scope: harness.scope)
+            let others = KeyStatements(schema: .waymark, holder: "other", lease: .seconds(15), retention: .hours(24))
+            try await harness.database.client.withTransaction { transaction in
+                _ = try await transaction.query(others.accept([.init(request: request)]))
+                let progress = try await harness.order("same").progress
+                #expect(progress?.cause == .running)
+                #expect(try await harness.effects().isEmpty)
+            }
+        }
+    }
+
+    /// Two processes run the first phase at the same moment, since neither has found the key: one of them counts.
+    @Test func ofTwoAcceptancesAtTheSameMomentOneIsRolledBackWhole() async throws {
+        try await Harness.with { harness in
             let release = harness.script.hold("reserved")
-            let hanging = Task { try await harness.order("same") }
+            let late = Task { try await harness.order("same") }
             try await eventually("the first phase is under way") { !harness.script.calls(of: "reserved").isEmpty }
-            let progress = try await harness.another(Script()).order("same").progress
-            #expect(progress?.cause == .running)
+            let first = try await harness.another(Script()).order("same")
+            #expect(first.response != nil && !first.isReplay)
             release()
-            #expect(try await hanging.value.response != nil)
+            let second = try await late.value
+            #expect(second.response == first.response && second.isReplay)
+            #expect(try await harness.effects() == ["confirmed", "reserved"])
+            #expect(harness.script.calls(of: "charged").isEmpty)
         }
     }
 

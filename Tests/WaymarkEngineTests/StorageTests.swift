@@ -7,18 +7,18 @@ import WaymarkTesting
 
 /// What the engine writes, and what that costs the table.
 @Suite struct StorageTests {
-    /// A request of three steps: one insert, one update for the first phase, and one for the call with the phase after it. All
-    /// but the last, which finishes the key, are HOT.
+    /// Three phases: the key is inserted with the first, and each of the others is one update. All but the last, which finishes
+    /// the key, are HOT.
     @Test func aPhaseCostsOneHotRowUpdate() async throws {
         let requests = 40
         // A session reports its counts when it has been idle for a second, or ends: so the work has a pool of its own.
         try await Harness.with { harness in
             try await withPostgres(harness.database.url) { client in
-                let database = TestDatabase(url: harness.database.url, client: client)
-                let worker = try Harness(
-                    database: database, script: harness.script, saga: PlaceOrder(script: harness.script))
+                let worker = Orchestrator(postgres: client, sagas: try SagaRegistry([ThreePhases()]))
                 for number in 1...requests {
-                    #expect(try await worker.order("k\(number)").response != nil)
+                    let outcome = try await worker.run(
+                        ThreePhases.self, key: IdempotencyKey("k\(number)"), scope: harness.scope, request: number)
+                    #expect(outcome.response == number + 3)
                 }
             }
             let statistics = try await eventually("the sessions have reported") {
@@ -104,5 +104,20 @@ import WaymarkTesting
             #expect(
                 Set(harness.script.calls(of: "charged")).count == 4, "a reaped key is a new operation to others too")
         }
+    }
+}
+
+private struct ThreePhases: Saga {
+    static let name = "three-phases"
+
+    var body: some Step<Int, Int> {
+        AtomicPhase("one", next)
+        AtomicPhase("two", next)
+        AtomicPhase("three", next)
+    }
+
+    func next(_ number: Int, _ tx: Transaction) async throws -> Int {
+        try await tx.execute("SELECT 1")
+        return number + 1
     }
 }

@@ -64,6 +64,17 @@ public struct PostgresBindings: Sendable, Hashable {
         }
     }
 
+    /// Appends what `encode` writes, in binary form.
+    mutating func append(type: PostgresType, _ encode: (inout [UInt8]) -> Void) {
+        let offset = bytes.count
+        encode(&bytes)
+        slots.append(Slot(type: type, format: .binary, offset: offset, length: Int32(bytes.count - offset)))
+    }
+
+    mutating func adopt(failureOf other: PostgresBindings) {
+        failure = failure ?? other.failure
+    }
+
     /// Appends NULL. With the default type the server infers the type from where the parameter stands.
     public mutating func appendNull(_ type: PostgresType = .unknown) {
         slots.append(Slot(type: type, format: .binary, offset: bytes.count, length: -1))

@@ -62,7 +62,7 @@ public struct Transaction: Sendable {
 
     /// Does what a write-only phase's body appended.
     func perform(_ writes: Writes) async throws {
-        try await pipeline(writes.statements)
+        try await pipeline(writes.statements.map(\.query))
         try staged.append(writes.jobs)
     }
 

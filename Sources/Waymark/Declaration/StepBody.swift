@@ -55,15 +55,14 @@ package struct ElementsBody: Sendable {
     package let join: @Sendable (any Sendable, [any Sendable]) throws -> StepValue
 }
 
-/// What a step returned, and its committed form.
-package struct StepValue: Sendable {
+/// What a step returned, and its committed form. A class for the same reason as `Work`.
+package final class StepValue: Sendable {
     package let value: any Sendable
     package let json: String
 
     /// - Throws: `EncodingError`, or `WaymarkError` (`invalidJSON`), when `value` cannot be stored.
-    package init(encoding value: some Codable & Sendable) throws {
-        self.value = value
-        self.json = try JSONCoding.encodeForStorage(value)
+    package convenience init(encoding value: some Codable & Sendable) throws {
+        self.init(value: value, json: try JSONCoding.encodeForStorage(value))
     }
 
     package init(value: any Sendable, json: String) {
@@ -73,12 +72,14 @@ package struct StepValue: Sendable {
 
     /// What a step's body returned.
     /// - Throws: `UnstorableOutput`, so that it is not mistaken for an error of the body's own.
-    package init(output value: some Codable & Sendable) throws {
+    package convenience init(output value: some Codable & Sendable) throws {
+        let json: String
         do {
-            try self.init(encoding: value)
+            json = try JSONCoding.encodeForStorage(value)
         } catch {
             throw UnstorableOutput(description: "\(error)")
         }
+        self.init(value: value, json: json)
         if json.utf8.count > Limits.valueBytes {
             throw UnstorableOutput(description: "\(json.utf8.count) bytes; \(Limits.valueBytes) at most")
         }

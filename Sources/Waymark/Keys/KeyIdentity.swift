@@ -34,6 +34,14 @@ package enum KeyIdentity {
         return withUnsafeBytes(of: bits) { uuid($0.loadUnaligned(as: uuid_t.self), version: 4) }
     }
 
+    /// A UUIDv7: the milliseconds since 1970, and 74 random bits.
+    package static func timeOrdered() -> UUID {
+        var random = SystemRandomNumberGenerator()
+        let milliseconds = UInt64(max(Date().timeIntervalSince1970, 0) * 1000)
+        let bits = ((milliseconds << 16 | random.next() >> 48).bigEndian, random.next() as UInt64)
+        return withUnsafeBytes(of: bits) { uuid($0.loadUnaligned(as: uuid_t.self), version: 7) }
+    }
+
     /// The first 16 bytes of SHA-256 as a UUIDv8 (RFC 9562, section 5.8).
     private static func uuid(hashing text: String) -> UUID {
         SHA256.hash(text: text).withUnsafeBytes { uuid($0.loadUnaligned(as: uuid_t.self), version: 8) }

@@ -91,10 +91,7 @@ package struct RunMachine: Sendable {
     package mutating func begun(_ work: Work, as point: String) -> Action {
         state.recoveryPoint = point
         hasCalled = true
-        var work = work
-        work.from = point
-        work.isBegun = true
-        return .perform(work)
+        return .perform(work.begun(at: point))
     }
 
     /// The call is known not to have happened.

@@ -43,16 +43,18 @@ package struct FinishedStep: Sendable, Hashable {
 }
 
 /// One step, or one compensation, to be performed; its commit moves the recovery point.
-package struct Work: Sendable, Equatable {
+///
+/// A class, since it is what everything that a waiting runner does is about: see `Runner`.
+package final class Work: Sendable, Equatable {
     /// The step's number in the declaration's plan.
     package let step: Int
     /// The element of a ForEach that it is for.
-    package var element: Int?
+    package let element: Int?
     package let direction: Direction
-    package var from: String
+    package let from: String
     package let to: String
     /// Whether `from` says that it was begun.
-    package var isBegun = false
+    package let isBegun: Bool
     /// Whether the commit also finishes its line: a request, or a branch of a group.
     package var finishes: Bool { to == SagaDeclaration.finished }
 
@@ -65,6 +67,16 @@ package struct Work: Sendable, Equatable {
         self.from = from
         self.to = to
         self.isBegun = isBegun
+    }
+
+    package static func == (one: Work, other: Work) -> Bool {
+        one.step == other.step && one.element == other.element && one.direction == other.direction
+            && one.from == other.from && one.to == other.to && one.isBegun == other.isBegun
+    }
+
+    /// The same, begun at a recovery point of its own.
+    func begun(at point: String) -> Work {
+        Work(step: step, element: element, direction: direction, from: point, to: to, isBegun: true)
     }
 }
 

@@ -6,29 +6,40 @@ import Waymark
 struct CommitUnit: Sendable {
     /// The key to be inserted.
     var acceptance: KeyStatements.Acceptance?
-    /// A guarded update of the key, which fails where it finds no row.
-    var guarded: PostgresQuery?
+    var guarded: GuardedWrite?
     /// The application's own statements.
-    var writes: [PostgresQuery] = []
+    var writes: [Writes.Statement] = []
     var jobs: [KeyStatements.Staging] = []
 
     /// What is sent for it, roughly.
     var bytes: Int {
         let key = acceptance.map { $0.request.json.utf8.count + ($0.first?.entry.output.utf8.count ?? 0) } ?? 0
-        let statements = (guarded?.binds.byteCount ?? 0) + writes.reduce(0) { $0 + $1.binds.byteCount }
+        let statements = (guarded?.bytes ?? 0) + writes.reduce(0) { $0 + $1.byteCount }
         return key + statements + jobs.reduce(0) { $0 + $1.job.payload.utf8.count }
     }
+}
 
-    /// What became of a unit that the database answered.
-    enum Result: Sendable {
-        case committed
-        /// The key was there before us, and nothing of the unit was done; what was read of it, where it was still there.
-        case exists(ObservedRow?)
+/// An update of a key that fails where it finds no row.
+enum GuardedWrite: Sendable {
+    /// A step's commit on the way forward, which can share a statement with those of others.
+    case progress(KeyStatements.Progress)
+    case update(PostgresQuery)
+
+    var bytes: Int {
+        switch self {
+        case .progress(let progress):
+            progress.entry.output.utf8.count + (progress.call?.output.utf8.count ?? 0)
+                + (progress.answer?.body.utf8.count ?? 0)
+        case .update(let query): query.binds.byteCount
+        }
     }
 }
 
 /// The guard of a unit found no row: the fence or the recovery point has moved. Nothing of the unit was done.
 struct GuardFailed: Error {}
+
+/// The key was there before us. Nothing of the unit was done.
+struct KeyExists: Error {}
 
 /// Somebody is inserting the key, and has not committed yet.
 struct KeyBusy: Error {}

@@ -18,8 +18,8 @@ extension Completionist {
         let sentAt = engine.clock.now()
         if !quarantined.isEmpty, quarantine.mayTry(at: sentAt) {
             let accepted = engine.registry.accepted { quarantined.contains($0) }
-            let rows = try await engine.postgres.query(engine.statements.claimDue(limit: 1, accepted: accepted))
-            return (claimed(rows), sentAt)
+            let claim = engine.statements.claimDue(limit: 1, accepted: accepted)
+            return (claimed(try await engine.postgres.pipeline([KeyStatements.lookupsOnly, claim])[1]), sentAt)
         }
         return (try await claim(limit, besides: quarantined, sentAt), sentAt)
     }
@@ -37,13 +37,13 @@ extension Completionist {
             quarantined.isEmpty ? engine.registry.accepted : engine.registry.accepted { !quarantined.contains($0) }
         // One transaction, so the time is that of the look.
         let answers = try await engine.postgres.pipeline([
-            engine.statements.clock,
+            KeyStatements.lookupsOnly, engine.statements.clock,
             engine.statements.claimDue(limit: limit, accepted: accepted, dueFrom: start ?? -.infinity),
         ])
-        let rows = claimed(answers[1])
-        let margin = try answers[0].decode(Double.self)[0] - LookFloor.margin
+        let rows = claimed(answers[2])
+        let margin = try answers[1].decode(Double.self)[0] - LookFloor.margin
         // Where there may be more, what is left was due no earlier than what was taken.
-        let end = answers[1].count < limit ? margin : rows.compactMap(\.dueAt).max().map { min($0, margin) }
+        let end = answers[2].count < limit ? margin : rows.compactMap(\.dueAt).max().map { min($0, margin) }
         let now = engine.clock.now()
         looked.withLock { $0.floor.looked(from: start, to: end, taking: now - sentAt, at: now) }
         return rows

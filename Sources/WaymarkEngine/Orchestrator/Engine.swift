@@ -11,6 +11,7 @@ final class Engine: Sendable {
     let statements: KeyStatements
     let held: HeldKeys
     let coalescer: Coalescer
+    let reader: KeyReader
     let metrics = EngineMetrics()
     let logger: Logger
 
@@ -25,7 +26,8 @@ final class Engine: Sendable {
         statements = KeyStatements(
             schema: configuration.schema, holder: configuration.holder, lease: configuration.lease,
             retention: configuration.retention)
-        coalescer = Coalescer(configuration.coalescing, on: postgres, statements, idleLimit: configuration.lease)
+        coalescer = Coalescer(configuration.coalescing, on: postgres, statements)
+        reader = KeyReader(on: postgres, statements)
     }
 
     /// Works on a key that was claimed, in a task of its own: whoever waits for it may go away, the work goes on.

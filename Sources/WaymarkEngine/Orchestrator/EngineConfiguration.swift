@@ -55,8 +55,8 @@ enum EngineLimits {
     /// How long an acceptance waits for another one of the same key that is not yet committed: longer than a first phase
     /// commonly takes, shorter than a caller notices.
     static let acceptLockWait: Duration = .seconds(2)
-    /// What a shared transaction sends at most, but for one unit that is larger: neither side should hold much more.
-    static let coalescedBytes = 1 << 20
+    /// What a batch sends at most, but for one item that is larger: neither side should hold much more.
+    static let batchBytes = 1 << 20
     /// How long a statement of a shared transaction waits for a lock before its unit is taken out: others wait with it.
     static let coalescedLockWait: Duration = .milliseconds(50)
     /// Holders in a row that a key must have outlived to count as one that kills them: fewer may be a deployment that went

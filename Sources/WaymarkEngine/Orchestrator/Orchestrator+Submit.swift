@@ -78,19 +78,57 @@ extension Orchestrator {
         try await accept(IncomingRequest(prepared, id: id, key: key, scope: scope))
     }
 
-    /// Insert; where the key exists, read it; where it is free, claim it. Insert, read and reaper interleave, so in rounds.
+    /// Reads the key; claims it where it is free; accepts it where there is none. Reads, inserts and reaper interleave, so in
+    /// rounds.
     private func accept(_ first: IncomingRequest) async throws -> Submission {
+        var incoming = first
         for _ in 0..<EngineLimits.acceptRounds {
-            // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
-            // its foreign keys nor its fence may meet those of its successor.
-            let incoming = first.asAnotherOperation()
+            switch try await lookUp(incoming) {
+            case .key(let submission?): return submission
+            case .key(nil): continue
+            case .none: break
+            }
             let hold = incoming.hold(clock: engine.clock)
-            let conclusion = await engine.work(under: hold) { [engine] in
+            let conclusion = await engine.work(under: hold) { [engine, incoming] in
                 await incoming.runner(on: engine, hold).acceptAndRun(incoming.request)
             }
             if let submission = try await settle(conclusion, of: incoming.request, incoming.saga) { return submission }
+            // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
+            // its foreign keys nor its fence may meet those of its successor.
+            incoming = incoming.asAnotherOperation()
         }
         throw WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
+    }
+
+    private enum Found {
+        /// The key is there: what its client is told, or nil for another round.
+        case key(Submission?)
+        /// The key is to be accepted.
+        case none
+    }
+
+    /// Looks for the key.
+    ///
+    /// Where the database cannot be reached at all nothing is accepted, and the caller is told at once; a connection that broke
+    /// is another matter.
+    @inline(never)
+    private func lookUp(_ incoming: IncomingRequest) async throws -> Found {
+        let request = incoming.request
+        // Whoever is at work on the key in this process knows more.
+        if engine.held.isHeld(request.context.id) { return .none }
+        let row: ObservedRow?
+        do {
+            row = try await engine.reader.row(of: request.context.id)
+        } catch let error as PostgresError where error.code == .connectionLost {
+            row = try await read(request.context.id)
+        }
+        guard let row else { return .none }
+        return .key(try await look(at: row, of: request, incoming.saga))
+    }
+
+    /// Reads a key, waiting for a database that is away.
+    private func read(_ id: UUID) async throws -> ObservedRow? {
+        try await engine.postgres.patiently { [engine] _ in try await engine.reader.row(of: id) }.get()
     }
 
     /// What a conclusion means to the client; nil asks for another round.
@@ -105,8 +143,7 @@ extension Orchestrator {
         case .parked(let reason): return .parked(reason)
         case .unreachable(let error): throw error
         case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
-        case .exists(let row?): return try await look(at: row, of: request, saga)
-        case .exists(nil), .lost: return try await look(at: request, saga)
+        case .exists, .lost: return try await look(at: request, saga)
         case .beingAccepted:
             // What is committed is answered from the row; what is not yet is being worked on.
             return try await look(at: request, saga)
@@ -119,9 +156,7 @@ extension Orchestrator {
 
     /// Answers from the row of a key that somebody else has accepted; claims it where nobody works on it.
     private func look(at request: AcceptedRequest, _ saga: RegisteredSaga) async throws -> Submission? {
-        let query = engine.statements.observe(request.context.id)
-        let found = try await engine.postgres.patiently { try await $0.query(query).first.map(ObservedRow.init) }.get()
-        guard let row = found else { return nil }
+        guard let row = try await read(request.context.id) else { return nil }
         return try await look(at: row, of: request, saga)
     }
 

@@ -46,7 +46,8 @@ public final class Reaper: Service {
     private func reapFinished() async throws -> Int {
         let sentAt = configuration.clock.now()
         let start = floor.withLock { $0.start(at: sentAt) }
-        let reaped = try await postgres.query(finished(expiredFrom: start ?? -.infinity)).decode(Double.self)
+        let removal = finished(expiredFrom: start ?? -.infinity)
+        let reaped = try await postgres.pipeline([KeyStatements.lookupsOnly, removal])[1].decode(Double.self)
         let now = configuration.clock.now()
         floor.withLock { $0.looked(from: start, to: reaped.max(), taking: now - sentAt, at: now) }
         return reaped.count

@@ -10,8 +10,8 @@ enum Conclusion: Sendable {
     case parked(ParkedReason)
     /// Another runner has the key; what became of it is in its row.
     case lost
-    /// The key was there before us; nothing of ours was done. What was read of it then, if anything.
-    indirect case exists(ObservedRow?)
+    /// The key was there before us; nothing of ours was done.
+    case exists
     /// This process is busy with the key already: accepting it, or finding out about it, for another caller.
     case beingAccepted
     /// This process takes nothing new.

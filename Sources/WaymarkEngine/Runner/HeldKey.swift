@@ -41,7 +41,7 @@ final class HeldKey: Sendable {
         databaseClock = (row.claimedAt, engine.clock.now())
     }
 
-    /// Sends a guarded update that fails where it finds no row, through outages of the database.
+    /// Sends a guarded update, through outages of the database.
     ///
     /// A lost connection leaves open whether it was applied; then it is sent again, and if its guard finds no row,
     /// `landed` tells from the row whether the first sending was.
@@ -49,7 +49,7 @@ final class HeldKey: Sendable {
     ///   - line: whose place in the row `landed` is told.
     ///   - step: whose last output it is told.
     func write(
-        _ update: PostgresQuery, _ line: LineID, step: String = "", landed: @escaping @Sendable (Location) -> Bool
+        _ update: GuardedWrite, _ line: LineID, step: String = "", landed: @escaping @Sendable (Location) -> Bool
     ) async -> WriteResult {
         await write(line, step: step, landed: landed) { [engine] _ in try await engine.coalescer.finds(update) }
     }

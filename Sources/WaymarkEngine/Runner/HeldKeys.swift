@@ -22,6 +22,8 @@ final class HeldKeys: Sendable {
 
     var count: Int { state.withLock { $0.holds.count } }
 
+    func isHeld(_ id: UUID) -> Bool { state.withLock { $0.holds[id] != nil } }
+
     enum Entry {
         case entered
         /// This process works on the key already.

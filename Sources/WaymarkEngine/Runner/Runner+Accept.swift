@@ -4,10 +4,16 @@ import Waymark
 extension Runner {
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
     func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
-        switch await acceptApart(request) {
+        switch await isInteractive ? acceptApart(request) : accept(request) {
         case .end(let ending): conclusion(of: ending)
         case .next(let action): await drive(action)
         }
+    }
+
+    /// Whether the first step is a phase that waits for the database.
+    private var isInteractive: Bool {
+        guard let work = machine.next, case .phase = plan[work.step].body else { return false }
+        return true
     }
 
     /// In a task of its own, as in `commitPhase`.
@@ -26,22 +32,13 @@ extension Runner {
         }
         hold.beginStep(timeout: step.timeout, line: line.name)
         do {
-            let value: StepValue
-            switch step.body {
-            case .phase(let body):
-                value = try await runPhase(work, isolation, step.timeout, accepting: request) { transaction in
-                    try await body(current, transaction)
-                }
-            case .writes(let body):
-                value = try await commitWrites(work, { try body(current, &$0) }, accepting: request)
-            default: preconditionFailure("an atomic phase's body is one of a phase")
-            }
+            let value = try await acceptPhase(request, work, isolation, step.timeout, step.body, current)
             engine.metrics.accept()
             hold.confirm(fence: fence, at: sentAt)
             await renewIfOld(sentAt)
             return .next(advance(past: work, with: value))
-        } catch let found as KeyExists {
-            return .end(.concluded(.exists(found.row)))
+        } catch is KeyExists {
+            return .end(.concluded(.exists))
         } catch is KeyBusy {
             return .end(.concluded(Self.busy))
         } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectFailed {
@@ -50,6 +47,45 @@ extension Runner {
         } catch {
             // Nothing is committed, or it is not known. Acceptance comes first; then the failure is the step's.
             return await acceptAfter(verdict(on: error, of: work), of: work, request)
+        }
+    }
+
+    /// Runs the first phase, and inserts the key as it is after the phase.
+    ///
+    /// The insert comes with COMMIT and not before the phase: repeats were found when the key was looked for, and of two that
+    /// come at the same moment the one that is late is rolled back whole.
+    /// - Throws: `KeyExists`, `KeyBusy`, and what the phase and its commit throw.
+    private func acceptPhase(
+        _ request: AcceptedRequest, _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration,
+        _ body: StepBody, _ input: any Sendable
+    ) async throws -> StepValue {
+        func acceptance(_ value: StepValue) -> KeyStatements.Acceptance {
+            .init(
+                request: request,
+                first: .init(point: work.to, entry: entry(work, value), answer: answer(of: work, value)))
+        }
+        let statements = engine.statements
+        switch body {
+        case .writes(let body):
+            let (value, unit) = try unit(of: work, { try body(input, &$0) }) { $0.acceptance = acceptance($1) }
+            try await engine.coalescer.commit(unit)
+            return value
+        case .phase(let body):
+            do {
+                return try await runPhase(work, isolation, timeout, { try await body(input, $0) }) { value in
+                    [
+                        statements.lockTimeout(EngineLimits.acceptLockWait),
+                        statements.orFail(statements.accept([acceptance(value)]), unlessRows: 1),
+                    ]
+                }
+            } catch let failure as PostgresTransactionError where failure.stage == .closing(1) {
+                switch failure.error.sqlState {
+                case .divisionByZero?: throw KeyExists()
+                case .lockNotAvailable?: throw KeyBusy()
+                default: throw failure
+                }
+            }
+        default: preconditionFailure("an atomic phase's body is one of a phase")
         }
     }
 
@@ -101,50 +137,38 @@ extension Runner {
         hold.confirm(fence: fence, at: now)
     }
 
-    /// The key was there before us.
-    struct KeyExists: Error {
-        let row: ObservedRow?
-    }
-
     private static let busy = Conclusion.progress(
         SagaProgress(
             cause: .running, recoveryPoint: SagaDeclaration.started, retryAfter: EngineLimits.runningRetryAfter))
 
-    /// Inserts the row as the first thing in a phase's transaction.
-    /// - Throws: `KeyExists`, `KeyBusy`.
-    func accept(_ request: AcceptedRequest, in postgres: PostgresTransaction) async throws {
-        let statements = engine.statements
-        do {
-            let rows = try await postgres.pipeline([
-                statements.accept([.init(request: request)]), statements.usualLockWait,
-            ])
-            if rows[0].isEmpty { throw KeyExists(row: nil) }
-        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
-            throw KeyBusy()
-        }
-    }
-
     /// Inserts the row; nil when the row that is there is ours, also when an earlier sending inserted it.
     private func insert(_ request: AcceptedRequest) async -> Conclusion? {
         let unit = CommitUnit(acceptance: .init(request: request))
-        let inserted = await engine.postgres.patiently { [engine] _ -> CommitUnit.Result? in
+        let inserted = await engine.postgres.patiently { [engine] _ -> Insertion in
             do {
-                return try await engine.coalescer.commit(unit)
+                try await engine.coalescer.commit(unit)
+                return .inserted
+            } catch is KeyExists {
+                return .exists(try await engine.reader.row(of: request.context.id))
             } catch is KeyBusy {
-                return nil
+                return .busy
             } catch let failure as PostgresTransactionError {
                 throw failure.isUnknown ? PostgresError(.connectionLost, failure.error.message) : failure.error
             }
         }
         switch inserted {
         case .failure(let error): return .unreachable(error)
-        case .success(nil): return Self.busy
+        case .success(.busy): return Self.busy
         case .success(.exists(let row)):
-            let isOurs = row?.incarnation == context.incarnation && row?.fence == fence
-            return isOurs ? nil : .exists(row)
-        case .success(.committed):
+            return row?.incarnation == context.incarnation && row?.fence == fence ? nil : .exists
+        case .success(.inserted):
             engine.metrics.accept()
             return nil
         }
+    }
+
+    private enum Insertion {
+        case inserted, busy
+        case exists(ObservedRow?)
     }
 }

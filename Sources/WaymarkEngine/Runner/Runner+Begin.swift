@@ -86,7 +86,7 @@ extension Runner {
             attempts: machine.state.attempts, entry: entry, branches: indices.map { "\($0)" })
         // A call that is made anew is begun anew: then the point stays, and only the first sending can have been ours.
         let landed = { @Sendable (row: Location) in row.recoveryPoint == point && point != work.from }
-        switch await key.write(engine.statements.orFail(update), line.id, landed: landed) {
+        switch await key.write(.update(engine.statements.orFail(update)), line.id, landed: landed) {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done: break
@@ -104,7 +104,7 @@ extension Runner {
             let update = engine.statements.move(
                 context.id, fence: fence, line.id, from: work.from, state, isProgress: true, due: delay)
             let written = await key.write(
-                engine.statements.orFail(update), line.id, landed: { $0.recoveryPoint == point })
+                .update(engine.statements.orFail(update)), line.id, landed: { $0.recoveryPoint == point })
             return ended(written, as: .branch(.waiting(until: now + delay, event: event, isIdle: true)))
         }
         let update = engine.statements.rest(

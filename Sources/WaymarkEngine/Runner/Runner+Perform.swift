@@ -145,49 +145,59 @@ extension Runner {
     ) async throws -> StepValue {
         // Of the two tasks one waits for the other.
         nonisolated(unsafe) let runner = self
-        return try await Task { try await runner.runPhase(work, isolation, timeout, body) }.joined().get()
+        return try await Task {
+            try await runner.runPhase(work, isolation, timeout, body) { value in
+                // The guard first: a job that an earlier try inserted must not hide that this try is one too many.
+                [KeyStatements.lookupsOnly, runner.engine.statements.query(runner.progress(work, value))]
+            }
+        }.joined().get()
     }
 
+    /// - Parameter move: what is done to the key, before jobs are staged.
     func runPhase(
-        _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration, accepting: AcceptedRequest? = nil,
-        _ body: @escaping @Sendable (Transaction) async throws -> StepValue
+        _ work: Work, _ isolation: PostgresIsolation, _ timeout: Duration,
+        _ body: @escaping @Sendable (Transaction) async throws -> StepValue, move: (StepValue) -> [PostgresQuery]
     ) async throws -> StepValue {
         let context = self.context
         let (value, _) = try await engine.postgres.withTransaction(
-            isolation: isolation,
-            opening: [Self.settings(idle: timeout + engine.configuration.lease, isAccepting: accepting != nil)]
+            isolation: isolation, opening: [Self.idleLimit(timeout + engine.configuration.lease)]
         ) { postgres in
-            if let accepting { try await accept(accepting, in: postgres) }
             let transaction = Transaction(key: context, postgres: postgres) { [engine] in
                 try await engine.start($0, scope: context.scope, in: postgres)
             }
             let value = try await withTimeout(timeout) { try await body(transaction) }
             return (value, transaction.stagedJobs)
         } closing: { value, jobs in
-            // The guard first: a job that an earlier try inserted must not hide that this try is one too many.
             let stagings = stagings(of: jobs, by: work)
-            return [progress(work, value)] + (stagings.isEmpty ? [] : [engine.statements.stage(stagings)])
+            return move(value) + (stagings.isEmpty ? [] : [engine.statements.stage(stagings)])
         }
         return value
     }
 
+    /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
+    /// its row locks do not hold up whoever finishes the key. Only for this transaction: no session state.
+    private static func idleLimit(_ patience: Duration) -> PostgresQuery {
+        PostgresQuery(unsafeSQL: "SET LOCAL idle_in_transaction_session_timeout TO \(patience.setting)")
+    }
+
     /// Runs a phase's body that only appends statements, and commits them with the recovery point.
     @inline(never)
-    func commitWrites(
-        _ work: Work, _ body: (inout Writes) throws -> StepValue, accepting: AcceptedRequest? = nil
-    ) async throws -> StepValue {
+    func commitWrites(_ work: Work, _ body: (inout Writes) throws -> StepValue) async throws -> StepValue {
+        let (value, unit) = try unit(of: work, body) { unit, value in unit.guarded = progress(work, value) }
+        try await engine.coalescer.commit(unit)
+        return value
+    }
+
+    /// What a phase that only appends statements wants committed.
+    /// - Parameter move: adds what is done to the key.
+    func unit(
+        of work: Work, _ body: (inout Writes) throws -> StepValue, move: (inout CommitUnit, StepValue) -> Void
+    ) throws -> (StepValue, CommitUnit) {
         var writes = Writes(key: context)
         let value = try body(&writes)
         var unit = CommitUnit(writes: writes.statements, jobs: stagings(of: writes.jobs, by: work))
-        if let accepting {
-            let answer = answer(of: work, value)
-            unit.acceptance = .init(
-                request: accepting, first: .init(point: work.to, entry: entry(work, value), answer: answer))
-        } else {
-            unit.guarded = progress(work, value)
-        }
-        if case .exists(let row) = try await engine.coalescer.commit(unit) { throw KeyExists(row: row) }
-        return value
+        move(&unit, value)
+        return (value, unit)
     }
 
     /// The jobs that a phase staged, on their way into the table.
@@ -197,19 +207,6 @@ extension Runner {
             let id = KeyIdentity.jobID(context, recoveryPoint: point, position: position)
             return .init(job: job, id: id, keyID: context.id, position: position)
         }
-    }
-
-    /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
-    /// its row locks do not hold up whoever finishes the key. Bounds the wait for whoever is inserting the same key, until
-    /// `usualLockWait`. Only for this transaction: no session state.
-    private static func settings(idle patience: Duration, isAccepting: Bool) -> PostgresQuery {
-        guard isAccepting else {
-            return "SELECT set_config('idle_in_transaction_session_timeout', \(patience.setting), true)"
-        }
-        return """
-            SELECT set_config('idle_in_transaction_session_timeout', \(patience.setting), true),
-                set_config('lock_timeout', \(EngineLimits.acceptLockWait.setting), true)
-            """
     }
 
     /// Commits what a step came to, in one statement.
@@ -242,28 +239,36 @@ extension Runner {
             version: saga.declaration.version, mark: mark)
     }
 
-    /// The guarded update that moves the line past a phase, and past the call before it where that is not recorded.
-    private func progress(_ work: Work, _ value: StepValue) -> PostgresQuery {
+    /// What moves the line past a phase, and past the call before it where that is not recorded.
+    func progress(_ work: Work, _ value: StepValue) -> GuardedWrite {
         progress(work, value, entry(work, value), after: unrecorded?.entry)
     }
 
     private func progress(
         _ work: Work, _ value: StepValue, _ entry: JournalEntry, after call: JournalEntry? = nil
-    ) -> PostgresQuery {
+    ) -> GuardedWrite {
+        let (statements, finishes) = (engine.statements, work.finishes && line.isMain)
         let from = call == nil ? work.from : origin(of: work)
-        guard work.finishes, line.isMain else {
-            return engine.statements.orFail(
-                engine.statements.advance(
-                    context.id, fence: fence, line.id, going: work.direction, from: from, to: work.to, after: call,
-                    entry: entry))
+        let answer = finishes ? answer(of: work, value) : nil
+        if line.isMain, work.direction == .forward, !finishes || key.parentEvent == nil {
+            return .progress(
+                .init(id: context.id, fence: fence, from: from, to: work.to, call: call, entry: entry, answer: answer))
         }
-        return failing(
-            engine.statements.finish(
-                context.id, fence: fence, from: from, after: call, entry: entry, answer: answer(of: work, value)))
+        if finishes {
+            return .update(
+                failing(
+                    statements.finish(
+                        context.id, fence: fence, from: from, after: call, entry: entry, answer: answer)))
+        }
+        return .update(
+            statements.orFail(
+                statements.advance(
+                    context.id, fence: fence, line.id, going: work.direction, from: from, to: work.to, after: call,
+                    entry: entry)))
     }
 
     /// The answer that the work's commit finishes the key with; none on the way back, where it is pending.
-    private func answer(of work: Work, _ value: StepValue) -> StoredAnswer? {
+    func answer(of work: Work, _ value: StepValue) -> StoredAnswer? {
         guard work.finishes, line.isMain, work.direction == .forward else { return nil }
         return StoredAnswer(status: StoredAnswer.successStatus, body: value.json)
     }

@@ -16,7 +16,9 @@ extension Runner {
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay, line: line.name)
         // Where the row stands as it stood, it is the attempt that is counted already.
-        switch await key.write(engine.statements.orFail(update), line.id, landed: { $0.recoveryPoint == point }) {
+        switch await key.write(
+            .update(engine.statements.orFail(update)), line.id, landed: { $0.recoveryPoint == point })
+        {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done: break
@@ -42,7 +44,9 @@ extension Runner {
             ? failing(statements.finishRejected(context.id, fence: fence, from: point, answer: answer, error: error))
             : statements.orFail(
                 statements.reject(context.id, fence: fence, from: point, answer: answer, error: error))
-        switch await key.write(update, line.id, landed: { $0.direction == .compensating && $0.answer == answer }) {
+        switch await key.write(
+            .update(update), line.id, landed: { $0.direction == .compensating && $0.answer == answer })
+        {
         case .lost: return lost()
         case .failed(let error): return unreachable(error)
         case .done:
@@ -110,7 +114,7 @@ extension Runner {
         let (key, line) = (self.key, self.line.id)
         // As in `giveUp`.
         let written = Task {
-            await key.write(key.engine.statements.orFail(update), line, landed: { $0.recoveryPoint == point })
+            await key.write(.update(key.engine.statements.orFail(update)), line, landed: { $0.recoveryPoint == point })
         }
         switch await written.value {
         case .done: return .end(.branch(end))
@@ -126,7 +130,7 @@ extension Runner {
 
     /// Sends the last write of a holder. In a task of its own, because that of a stopped runner is cancelled.
     func giveUp(_ update: PostgresQuery, as conclusion: Conclusion) async -> Progression {
-        let (key, line, update) = (self.key, self.line.id, engine.statements.orFail(update))
+        let (key, line, update) = (self.key, self.line.id, GuardedWrite.update(engine.statements.orFail(update)))
         switch await Task(operation: { await key.write(update, line, landed: { _ in false }) }).value {
         case .done: return .end(.concluded(conclusion))
         case .lost: return lost()

@@ -26,7 +26,6 @@ extension KeyStatements {
     /// In the order of their ids, so that two processes with keys in common do not wait for each other.
     func accept(_ acceptances: [Acceptance]) -> PostgresQuery {
         let keys = acceptances.sorted { $0.request.context.id < $1.request.context.id }
-        let requests = keys.map(\.request)
         return """
             INSERT INTO \(unescaped: self.keys) (id, scope, key, incarnation, saga, saga_version, request, fingerprint,
                 fingerprint_version, recovery_point, journal, steps_version, fence, locked_by, locked_at,
@@ -38,18 +37,91 @@ extension KeyStatements {
                 now() + \(leaseSeconds)::float8 * interval '1 second', a.status, a.body, a.body IS NOT NULL,
                 CASE WHEN a.body IS NOT NULL THEN now() END,
                 CASE WHEN a.body IS NOT NULL THEN now() + \(retentionSeconds)::float8 * interval '1 second' END
-            FROM unnest(\(requests.map(\.context.id)), \(requests.map(\.context.scope.description)),
-                \(requests.map(\.context.key.description)), \(requests.map(\.context.incarnation)),
-                \(requests.map(\.context.saga)), \(requests.map(\.sagaVersion)),
-                \(requests.map { PostgresJSONText($0.json) }), \(requests.map(\.fingerprint.bytes)),
-                \(keys.map { $0.first?.point ?? SagaDeclaration.started }), \(keys.map { json(of: $0.first?.entry) }),
-                \(keys.map { $0.first?.entry.version ?? 1 }), \(requests.map(\.context.firstFence)),
-                \(keys.map { $0.first?.answer?.status }), \(keys.map { $0.first?.answer?.body })::text[]
-            ) AS a (id, scope, key, incarnation, saga, saga_version, request, fingerprint, point, entry, steps_version,
-                fence, status, body)
+            FROM \(table: keys, by: holder)
+                AS a (id, scope, key, incarnation, saga, saga_version, fingerprint, point, steps_version, fence, status,
+                    body, request, entry)
             ON CONFLICT (id) DO NOTHING
             RETURNING id
             """
+    }
+
+    /// A step of a key that is committed on the way forward; with an answer, its last.
+    struct Progress: Sendable {
+        let id: UUID
+        let fence: Int
+        let from: String
+        let to: String
+        /// What the foreign call before it left, where that commits with it.
+        let call: JournalEntry?
+        let entry: JournalEntry
+        let answer: StoredAnswer?
+    }
+
+    /// What `advance` and `finish` do, for many keys. Gives a row for each that finds its own.
+    ///
+    /// A join to a list of values is planned while the table is empty, and then reads all that has come since. BETWEEN is
+    /// nothing that rows can be hashed or merged by, and no index but the primary key serves it; so with `lookupsOnly`
+    /// there is one plan, whatever the planner believes of the table.
+    ///
+    /// In the order of their ids, as whoever took such keys over.
+    func progress(_ all: [Progress]) -> PostgresQuery {
+        let all = all.sorted { $0.id < $1.id }
+        return """
+            UPDATE \(unescaped: keys) AS k
+            SET recovery_point = p.point, attempts = 1, progressed_at = now(), last_error = NULL, branches = '{}',
+                deaths = CASE WHEN p.body IS NULL THEN 0 ELSE k.deaths END,
+                steps_version = CASE WHEN p.body IS NULL THEN greatest(k.steps_version, p.version) ELSE k.steps_version END,
+                journal = k.journal || CASE WHEN p.call IS NULL THEN '[]'
+                    ELSE jsonb_build_array(p.call || jsonb_build_object('at', now())) END
+                    || (p.entry || jsonb_build_object('at', now())),
+                response_status = coalesce(p.status, k.response_status),
+                response_body = coalesce(p.body, k.response_body), done = p.body IS NOT NULL,
+                finished_at = CASE WHEN p.body IS NOT NULL THEN now() END,
+                expires_at = CASE WHEN p.body IS NOT NULL
+                    THEN now() + \(retentionSeconds)::float8 * interval '1 second' END,
+                lease_until = CASE WHEN p.body IS NOT NULL THEN now() ELSE k.lease_until END,
+                locked_by = CASE WHEN p.body IS NULL THEN k.locked_by END
+            FROM unnest(\(all.map(\.id)), \(all.map(\.fence)), \(all.map(\.from)), \(all.map(\.to)),
+                \(all.map { json(of: $0.call) }), \(all.map { json(of: $0.entry) }), \(all.map(\.entry.version)),
+                \(all.map(\.answer?.status)), \(all.map(\.answer?.body))
+            ) AS p (id, fence, origin, point, call, entry, version, status, body)
+            WHERE k.id BETWEEN p.id AND p.id AND k.fence = p.fence AND k.recovery_point = p.origin
+                AND k.direction = 'forward' AND k.done IS NOT TRUE
+            RETURNING 1
+            """
+    }
+
+    /// The guarded update by itself.
+    func query(_ write: GuardedWrite) -> PostgresQuery {
+        switch write {
+        case .update(let query): query
+        case .progress(let step):
+            if let answer = step.answer {
+                orFail(
+                    finish(
+                        step.id, fence: step.fence, from: step.from, after: step.call, entry: step.entry,
+                        answer: answer))
+            } else {
+                orFail(
+                    advance(
+                        step.id, fence: step.fence, .main, from: step.from, to: step.to, after: step.call,
+                        entry: step.entry))
+            }
+        }
+    }
+
+    /// Makes a statement fail, and with it its transaction, unless it is about so many rows.
+    func orFail(_ statement: PostgresQuery, unlessRows count: Int) -> PostgresQuery {
+        var binds = statement.binds
+        binds.append(count)
+        return PostgresQuery(
+            unsafeSQL: "WITH done AS (\(statement.sql)) SELECT 1/(count(*) = $\(binds.count))::int FROM done",
+            binds: binds)
+    }
+
+    /// For how long each of the following statements waits for a lock.
+    func lockTimeout(_ wait: Duration) -> PostgresQuery {
+        PostgresQuery(unsafeSQL: "SET LOCAL lock_timeout TO \(wait.setting)")
     }
 
     /// A job on its way into the table.
@@ -66,13 +138,67 @@ extension KeyStatements {
         """
         INSERT INTO \(unescaped: jobs) (id, key_id, name, payload, position, run_at)
         SELECT j.id, j.key_id, j.name, j.payload, j.position, now() + j.delay * interval '1 second'
-        FROM unnest(\(stagings.map(\.id)), \(stagings.map(\.keyID)), \(stagings.map(\.job.name)),
-            \(stagings.map { PostgresJSONText($0.job.payload) }), \(stagings.map { Int16($0.position) }),
-            \(stagings.map(\.job.delay.inSeconds))) AS j (id, key_id, name, payload, position, delay)
+        FROM \(table: stagings) AS j (id, key_id, name, position, delay, payload)
         """
     }
 
     private func json(of entry: JournalEntry?) -> PostgresJSONText? {
         entry.map { PostgresJSONText($0.json(by: holder)) }
+    }
+}
+
+/// Rows as a table: several as arrays, which have one text however many they are; a single one as VALUES, which take the
+/// server half as long.
+extension PostgresQuery.StringInterpolation {
+    fileprivate mutating func appendInterpolation(table keys: [KeyStatements.Acceptance], by holder: String) {
+        func entry(_ key: KeyStatements.Acceptance) -> PostgresJSONText? {
+            (key.first?.entry.json(by: holder)).map(PostgresJSONText.init)
+        }
+        if keys.count == 1, let key = keys.first {
+            let (request, first) = (key.request, key.first)
+            appendLiteral("(VALUES (")
+            appendList(
+                request.context.id, request.context.scope.description, request.context.key.description,
+                request.context.incarnation, request.context.saga, request.sagaVersion, request.fingerprint.bytes,
+                first?.point ?? SagaDeclaration.started, first?.entry.version ?? 1, request.context.firstFence,
+                first?.answer?.status, first?.answer?.body, PostgresJSONText(request.json))
+            appendLiteral("::jsonb, ")
+            appendInterpolation(entry(key))
+            return appendLiteral("::jsonb))")
+        }
+        let (requests, contexts) = (keys.map(\.request), keys.map(\.request.context))
+        appendLiteral("unnest(")
+        appendList(
+            contexts.map(\.id), contexts.map(\.scope.description), contexts.map(\.key.description),
+            contexts.map(\.incarnation), contexts.map(\.saga), requests.map(\.sagaVersion),
+            requests.map(\.fingerprint.bytes), keys.map { $0.first?.point ?? SagaDeclaration.started },
+            keys.map { $0.first?.entry.version ?? 1 }, contexts.map(\.firstFence),
+            keys.map { $0.first?.answer?.status },
+            keys.map { $0.first?.answer?.body }, requests.map { PostgresJSONText($0.json) }, keys.map(entry))
+        appendLiteral(")")
+    }
+
+    fileprivate mutating func appendInterpolation(table stagings: [KeyStatements.Staging]) {
+        if stagings.count == 1, let staging = stagings.first {
+            appendLiteral("(VALUES (")
+            appendList(
+                staging.id, staging.keyID, staging.job.name, Int16(staging.position), staging.job.delay.inSeconds,
+                PostgresJSONText(staging.job.payload))
+            return appendLiteral("::jsonb))")
+        }
+        appendLiteral("unnest(")
+        appendList(
+            stagings.map(\.id), stagings.map(\.keyID), stagings.map(\.job.name), stagings.map { Int16($0.position) },
+            stagings.map(\.job.delay.inSeconds), stagings.map { PostgresJSONText($0.job.payload) })
+        appendLiteral(")")
+    }
+
+    private mutating func appendList<each Value: PostgresEncodable>(_ values: repeat (each Value)?) {
+        var isFirst = true
+        for value in repeat each values {
+            if !isFirst { appendLiteral(", ") }
+            isFirst = false
+            appendInterpolation(value)
+        }
     }
 }

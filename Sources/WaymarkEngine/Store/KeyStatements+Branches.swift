@@ -61,7 +61,7 @@ extension KeyStatements {
                         jsonb_build_object('due', extract(epoch FROM now()) + \(delay?.inSeconds)::float8))),
                 journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
                 steps_version = greatest(steps_version, \(version)), \(unescaped: attempts) last_error = \(error)
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(group) AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(group) AND done IS NOT TRUE
                 AND branches #>> ARRAY[\(branch)::text, 'point'] = \(from)
                 AND coalesce((branches #>> ARRAY[\(branch)::text, 'attempts'])::int, 1) < coalesce(\(bound)::int, \(Int32.max)::int)
             RETURNING 1

@@ -28,7 +28,7 @@ extension KeyStatements {
         """
         UPDATE \(unescaped: keys)
         SET events = jsonb_build_object(\(event)::text, jsonb_build_object('at', now())) || events
-        WHERE id = \(id) AND fence = \(fence) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND done IS NOT TRUE
         RETURNING (events -> \(event))::text
         """
     }

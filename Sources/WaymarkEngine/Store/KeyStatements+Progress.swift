@@ -25,7 +25,7 @@ extension KeyStatements {
                 journal = journal || (\(call.json)::jsonb || \(unescaped: call.at))
                     || (\(entry.json(by: holder))::jsonb || jsonb_build_object('at', now()))
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
-                AND NOT done
+                AND done IS NOT TRUE
             RETURNING 1
             """
     }
@@ -49,7 +49,7 @@ extension KeyStatements {
                 done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
                 lease_until = now(), locked_by = NULL
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
-                AND NOT done
+                AND done IS NOT TRUE
             RETURNING 1
             """
     }
@@ -76,7 +76,7 @@ extension KeyStatements {
                 journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
                 branches = \("{\(states.joined(separator: ","))}")::jsonb
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = \(direction.rawValue)
-                AND NOT done
+                AND done IS NOT TRUE
             RETURNING 1
             """
     }
@@ -100,7 +100,7 @@ extension KeyStatements {
             SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
                 locked_by = NULL, run_at = now() + CASE WHEN events ? coalesce(\(event)::text, '') THEN 0 ELSE 1 END
                     * \(delay.inSeconds) * interval '1 second'
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
             RETURNING 1
             """
         case .at(let date):
@@ -108,7 +108,7 @@ extension KeyStatements {
             UPDATE \(unescaped: keys)
             SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
                 locked_by = NULL, run_at = \(date)
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND NOT done
+            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
             RETURNING 1
             """
         }
@@ -127,7 +127,7 @@ extension KeyStatements {
         UPDATE \(unescaped: keys)
         SET direction = 'compensating', branches = '{}', response_status = \(answer.status)::smallint, response_body = \(answer.body),
             attempts = 1, progressed_at = now(), last_error = \(error)
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND done IS NOT TRUE
         RETURNING 1
         """
     }
@@ -142,7 +142,7 @@ extension KeyStatements {
             branches = '{}', recovery_point = \(SagaDeclaration.finished), attempts = 1, progressed_at = now(), last_error = \(error),
             done = true, finished_at = now(), expires_at = now() + \(retentionSeconds) * interval '1 second',
             lease_until = now(), locked_by = NULL
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND done IS NOT TRUE
         RETURNING 1
         """
     }
@@ -155,7 +155,7 @@ extension KeyStatements {
         """
         UPDATE \(unescaped: keys) SET attempts = \(attempt), last_error = \(error)
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND attempts < \(attempt)
-            AND direction = \(direction.rawValue) AND NOT done
+            AND direction = \(direction.rawValue) AND done IS NOT TRUE
         RETURNING 1
         """
     }
@@ -171,7 +171,7 @@ extension KeyStatements {
         SET lease_until = now(), locked_by = NULL, deaths = 0,
             run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(delay.inSeconds) * interval '1 second',
             attempts = \(attempts), last_error = coalesce(\(error)::text, last_error)
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND done IS NOT TRUE
         RETURNING 1
         """
     }
@@ -180,7 +180,7 @@ extension KeyStatements {
     func endDelay(_ id: UUID) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys) SET run_at = now()
-        WHERE id = \(id) AND NOT done AND parked_reason IS NULL AND lease_until <= now() AND run_at > now()
+        WHERE id = \(id) AND done IS NOT TRUE AND parked_reason IS NULL AND lease_until <= now() AND run_at > now()
         """
     }
 
@@ -191,7 +191,7 @@ extension KeyStatements {
         UPDATE \(unescaped: keys)
         SET fence = fence + 1, lease_until = now(), run_at = 'infinity', locked_by = NULL, parked_reason = \(reason.rawValue),
             last_error = coalesce(\(error)::text, last_error)
-        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND NOT done
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND done IS NOT TRUE
         RETURNING 1
         """
     }

@@ -6,6 +6,9 @@ import Waymark
 ///
 /// Each write names one id and carries its guard: the fence, and where a step commits also the recovery point it comes
 /// from. Times are the database's.
+///
+/// Writes say `done IS NOT TRUE`, which is `NOT done` to a column that is never NULL, but not to the planner: it must not take
+/// the index of all unfinished keys for a way to find one.
 package struct KeyStatements: Sendable {
     let keys: String
     let jobs: String
@@ -36,13 +39,26 @@ package struct KeyStatements: Sendable {
     /// The only clock that counts, in seconds since 1970.
     var clock: PostgresQuery { "SELECT extract(epoch FROM now())::float8" }
 
+    /// Has the rest of a transaction planned as lookups in an index, whatever the planner believes of the table. A plan is
+    /// kept, and one from when the table was empty would read all that has come since, for as long as it takes until
+    /// the statistics are renewed.
+    static let lookupsOnly: PostgresQuery = """
+        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+        """
+
+    /// The application's own statements are planned as ever.
+    static let usualPlans: [PostgresQuery] = [
+        "SET LOCAL enable_seqscan TO DEFAULT", "SET LOCAL enable_bitmapscan TO DEFAULT",
+    ]
+
     /// Reads a key: see `ObservedRow`.
     func observe(_ id: UUID) -> PostgresQuery { observe([id]) }
 
     /// Reads keys. What a finished one would need to go on is not looked up.
     ///
     /// OFFSET 0 keeps the lookup a lookup: joined, or by `= ANY`, it would be planned while the table is empty, and then read
-    /// all that has come since.
+    /// all that has come since. The ids come from a subselect, so that the planner does not know how many there are: a plan
+    /// made for fewer than it guesses otherwise seems worth making anew each time, which takes longer than the lookups.
     func observe(_ ids: [UUID]) -> PostgresQuery {
         """
         SELECT id, incarnation, scope, key, saga, fingerprint, recovery_point, fence, done,
@@ -51,7 +67,7 @@ package struct KeyStatements: Sendable {
                 THEN extract(epoch FROM greatest(run_at, lease_until) - now())::float8 END,
             CASE WHEN done THEN '{}' ELSE ARRAY(\(unescaped: Self.needs)) END,
             NOT done AND \(unescaped: Self.isWaiting), extract(epoch FROM now() - progressed_at)::float8
-        FROM unnest(\(ids)::uuid[]) AS wanted (key_id) CROSS JOIN LATERAL (
+        FROM unnest((SELECT \(ids)::uuid[])) AS wanted (key_id) CROSS JOIN LATERAL (
             SELECT * FROM \(unescaped: keys) WHERE id = wanted.key_id OFFSET 0
         ) AS k
         """
@@ -105,7 +121,7 @@ package struct KeyStatements: Sendable {
             deaths = CASE WHEN locked_by IS NULL THEN 0 ELSE deaths + 1 END,
             lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
-        WHERE id = \(id) AND fence = \(fence) AND NOT done AND parked_reason IS NULL
+        WHERE id = \(id) AND fence = \(fence) AND done IS NOT TRUE AND parked_reason IS NULL
             AND lease_until <= now() AND run_at <= now()
         RETURNING \(unescaped: Self.claimedColumns), NULL::float8
         """
@@ -161,7 +177,7 @@ package struct KeyStatements: Sendable {
         UPDATE \(unescaped: keys)
         SET lease_until = now() + \(leaseSeconds) * interval '1 second',
             run_at = now() + (\(leaseSeconds) + power(2, least(deaths, 7)) - 1) * interval '1 second'
-        WHERE id = \(id) AND fence = \(fence) AND NOT done AND locked_by = \(holder) AND parked_reason IS NULL
+        WHERE id = \(id) AND fence = \(fence) AND done IS NOT TRUE AND locked_by = \(holder) AND parked_reason IS NULL
         RETURNING 1
         """
     }

@@ -16,6 +16,8 @@ extension SimulatedProcess {
         body()
     }
 
+    func isHeld(_ id: UUID) -> Bool { holds[id] != nil }
+
     private func local(_ running: Hold, isRepeat: Bool) -> Conclusion {
         guard isRepeat else {
             running.lose()

@@ -26,10 +26,18 @@ extension SimulatedProcess {
         let context = KeyContext(id: id, scope: scope, key: key, saga: Assembled.name, incarnation: random.uuid())
         let fence = world.scenario.guards.contains(.incarnation) ? context.firstFence : 1
         let new = NewKey(context: context, fence: fence)
-        let hold = Hold(id: id, at: clock)
-        work(
-            under: hold, then: { [self] in settle($0, of: new, round: round, reply) },
-            { SimulatedRunner(accepting: new, hold: hold, process: self).acceptAndRun() })
+        let run = { [self] in
+            let hold = Hold(id: id, at: clock)
+            work(
+                under: hold, then: { [self] in settle($0, of: new, round: round, reply) },
+                { SimulatedRunner(accepting: new, hold: hold, process: self).acceptAndRun() })
+        }
+        if isHeld(id) { return run() }
+        query(.read(id)) { [self] result in
+            guard case .success(let rows) = result else { return reply(.failed) }
+            guard let row = rows.keys.first else { return run() }
+            look(at: row, of: new, round: round, isBeingAccepted: false, reply)
+        }
     }
 
     private func settle(
@@ -49,24 +57,30 @@ extension SimulatedProcess {
     private func look(
         at new: NewKey, round: Int, isBeingAccepted: Bool, _ reply: @escaping (Submission) -> Void
     ) {
-        let again = { [self] in
-            isBeingAccepted
-                ? reply(.inProgress(retryAfter: 1 * .seconds))
-                : accept(new.context.id, new.context.key, new.context.scope, round: round + 1, reply)
-        }
         query(.read(new.context.id)) { [self] result in
             guard case .success(let rows) = result else { return reply(.failed) }
-            guard let row = rows.keys.first else { return again() }
-            if row.done, let answer = row.answer { return reply(.answered(answer)) }
-            if let reason = row.parkedReason { return reply(.parked(reason)) }
-            if row.leaseUntil > world.now { return reply(.inProgress(retryAfter: 1 * .seconds)) }
-            if row.runAt > world.now { return reply(.inProgress(retryAfter: row.runAt - world.now)) }
-            let claimedAt = clock
-            query(.claim(row.id, fence: row.fence, by: name)) { [self] result in
-                guard case .success(let rows) = result else { return reply(.failed) }
-                guard let claimed = rows.keys.first else { return again() }
-                drive(claimed, claimedAt: claimedAt) { [self] in settle($0, of: new, round: round, reply) }
-            }
+            guard let row = rows.keys.first else { return again(new, round: round, isBeingAccepted, reply) }
+            look(at: row, of: new, round: round, isBeingAccepted: isBeingAccepted, reply)
         }
+    }
+
+    private func look(
+        at row: ModelKey, of new: NewKey, round: Int, isBeingAccepted: Bool, _ reply: @escaping (Submission) -> Void
+    ) {
+        if row.done, let answer = row.answer { return reply(.answered(answer)) }
+        if let reason = row.parkedReason { return reply(.parked(reason)) }
+        if row.leaseUntil > world.now { return reply(.inProgress(retryAfter: 1 * .seconds)) }
+        if row.runAt > world.now { return reply(.inProgress(retryAfter: row.runAt - world.now)) }
+        let claimedAt = clock
+        query(.claim(row.id, fence: row.fence, by: name)) { [self] result in
+            guard case .success(let rows) = result else { return reply(.failed) }
+            guard let claimed = rows.keys.first else { return again(new, round: round, isBeingAccepted, reply) }
+            drive(claimed, claimedAt: claimedAt) { [self] in settle($0, of: new, round: round, reply) }
+        }
+    }
+
+    private func again(_ new: NewKey, round: Int, _ isBeingAccepted: Bool, _ reply: @escaping (Submission) -> Void) {
+        if isBeingAccepted { return reply(.inProgress(retryAfter: 1 * .seconds)) }
+        accept(new.context.id, new.context.key, new.context.scope, round: round + 1, reply)
     }
 }

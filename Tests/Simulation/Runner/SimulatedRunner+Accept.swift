@@ -3,7 +3,7 @@ import Waymark
 
 extension SimulatedRunner {
     /// The engine's: see `EngineLimits.acceptLockWait`.
-    private static let acceptLockWait = 2 * .seconds
+    static let acceptLockWait = 2 * .seconds
 
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
     func acceptAndRun() {
@@ -14,22 +14,14 @@ extension SimulatedRunner {
         let (clock, timeout) = (process.clock, machine.timeout(of: work))
         hold.beginStep(timeout: timeout, at: clock)
         let session = process.connect(idleTimeout: timeout.inMicroseconds + Scenario.lease)
-        let accept = Server.Batch(
-            statements: [.accept(new, by: process.name)], isAlone: false, lockWait: Self.acceptLockWait)
-        process.send(accept, on: session) { [self] outcome in
-            switch outcome {
-            case .success(let rows) where rows[0].count == 0:
-                session.close(in: world)
-                process.disconnect(session)
-                end(.exists)
-            case .failure(.lockTimeout): end(.progress(retryAfter: 1 * .seconds))
-            case .failure(let failure): acceptAfter(verdict(on: failure), of: work, new)
-            case .success:
-                runPhase(work, on: session) { [self] verdict in
-                    process.disconnect(session)
-                    guard case .committed(let value, _) = verdict else { return acceptAfter(verdict, of: work, new) }
-                    accepted(at: clock) { self.pursue(self.advance(past: work, with: value, mark: nil)) }
-                }
+        runPhase(work, accepting: new, on: session) { [self] verdict in
+            process.disconnect(session)
+            switch verdict {
+            case .exists: end(.exists)
+            case .busy: end(.progress(retryAfter: 1 * .seconds))
+            case .committed(let value, _):
+                accepted(at: clock) { self.pursue(self.advance(past: work, with: value, mark: nil)) }
+            default: acceptAfter(verdict, of: work, new)
             }
         }
     }

@@ -11,6 +11,10 @@ extension SimulatedRunner {
         case uncertain
         case lost
         case unreachable
+        /// Of an acceptance: the key is there.
+        case exists
+        /// Of an acceptance: somebody else's has not committed yet.
+        case busy
     }
 
     func perform(_ work: Work, _ verdict: @escaping (Verdict) -> Void) {
@@ -29,7 +33,10 @@ extension SimulatedRunner {
     }
 
     /// A phase in a transaction that also commits the recovery point.
-    func runPhase(_ work: Work, on session: Session, _ verdict: @escaping (Verdict) -> Void) {
+    /// - Parameter new: the key, where it is accepted with the phase.
+    func runPhase(
+        _ work: Work, accepting new: NewKey? = nil, on session: Session, _ verdict: @escaping (Verdict) -> Void
+    ) {
         let effect = Statement.effect(
             Effect(incarnation: context.incarnation, step: work.step, direction: work.direction))
         process.send(Server.Batch(statements: [effect], isAlone: false), on: session) { [self] outcome in
@@ -39,23 +46,34 @@ extension SimulatedRunner {
                     session.close(in: world)
                     return verdict(failure)
                 }
-                commitPhase(work, on: session, verdict)
+                commitPhase(work, accepting: new, on: session, verdict)
             }
         }
     }
 
-    private func commitPhase(_ work: Work, on session: Session, _ verdict: @escaping (Verdict) -> Void) {
+    private func commitPhase(
+        _ work: Work, accepting new: NewKey?, on session: Session, _ verdict: @escaping (Verdict) -> Void
+    ) {
         let value = StepValue(number: world.nextNumber())
         let jobs = (0..<saga.jobs(of: work)).map { stage(work, position: $0) }
         let batch = Server.Batch(
-            statements: [progress(work, value)] + jobs, isAlone: false, commits: true,
-            failsWithoutRow: world.scenario.guards.contains(.orFail))
+            statements: [new.map { accept($0, after: work, value) } ?? progress(work, value)] + jobs, isAlone: false,
+            commits: true, failsWithoutRow: world.scenario.guards.contains(.orFail),
+            lockWait: new == nil ? nil : Self.acceptLockWait)
         process.send(batch, on: session) { [self] outcome in
             switch outcome {
             case .success: verdict(.committed(value, nil))
+            case .failure(.guardFailed) where new != nil: verdict(.exists)
+            case .failure(.lockTimeout) where new != nil: verdict(.busy)
             case .failure(let failure): verdict(self.verdict(on: failure))
             }
         }
+    }
+
+    private func accept(_ new: NewKey, after work: Work, _ value: StepValue) -> Statement {
+        var new = new
+        if case .write(_, _, _, _, let change) = progress(work, value) { new.first = change }
+        return .accept(new, by: process.name)
     }
 
     private func stage(_ work: Work, position: Int) -> Statement {
@@ -133,7 +151,7 @@ extension SimulatedRunner {
 }
 
 extension StepValue {
-    init(number: Int) { self.init(value: number, json: "\(number)") }
+    convenience init(number: Int) { self.init(value: number, json: "\(number)") }
 }
 
 extension RandomNumberGenerator {

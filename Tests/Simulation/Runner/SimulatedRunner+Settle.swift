@@ -27,6 +27,7 @@ extension SimulatedRunner {
             case .failed(let failure, let error): progress(of: work, .failed(failure, error))
             case .lost: progress(of: work, .lost)
             case .unreachable: progress(of: work, .unreachable)
+            case .exists, .busy: preconditionFailure("only an acceptance ends so")
             case .conflict:
                 if conflicts == Self.conflictReruns {
                     return progress(of: work, .failed(.transient(retryAfter: nil), "conflicts"))

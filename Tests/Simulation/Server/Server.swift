@@ -85,7 +85,7 @@ final class Server {
     private func failure(of statement: Statement, _ rows: Rows, _ batch: Batch) -> DatabaseFailure? {
         guard rows.count == 0 else { return nil }
         switch statement {
-        case .write where batch.failsWithoutRow: return .guardFailed
+        case .write where batch.failsWithoutRow, .accept where batch.failsWithoutRow: return .guardFailed
         case .stage: return .duplicate
         default: return nil
         }

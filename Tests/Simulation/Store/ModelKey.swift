@@ -41,10 +41,12 @@ package struct ModelKey: Sendable, Equatable {
 }
 
 /// A request on its way into the table.
-package struct NewKey: Sendable, Equatable {
+package struct NewKey: Sendable {
     package let context: KeyContext
     /// The fence it is accepted with.
     package let fence: Int
+    /// What its first step came to, where that commits with it.
+    package var first: Statement.Change?
 
     package init(context: KeyContext, fence: Int) {
         self.context = context

@@ -9,7 +9,9 @@ extension ModelStore {
         let now = now(transaction)
         switch statement {
         case .accept(let new, let holder):
-            return insert(ModelKey(new, lease: lease, holder: holder, at: now), in: transaction)
+            var row = ModelKey(new, lease: lease, holder: holder, at: now)
+            new.first?.apply(to: &row, guards, retention: retention, at: now)
+            return insert(row, in: transaction)
         case .start(let new):
             return insert(ModelKey(new, lease: 0, holder: nil, at: now), in: transaction)
         case .read(let id):

@@ -7,7 +7,7 @@ extension Statement: CustomStringConvertible {
     /// What it is, in a word or two.
     var word: String {
         switch self {
-        case .accept: "accept"
+        case .accept(let new, _): new.first.map { "accept, \($0.word)" } ?? "accept"
         case .start: "start"
         case .read: "read"
         case .claim(_, let fence, _): "claim(fence \(fence % 1_000))"

@@ -67,7 +67,8 @@ struct RealStore: Sendable {
             return request
         }
         switch statement {
-        case .accept(let new, let holder): return statements(holder).accept([.init(request: try request(new))])
+        case .accept(let new, let holder):
+            return statements(holder).accept([.init(request: try request(new), first: Self.first(new.first))])
         case .start(let new): return statements().start(try request(new))
         case .read(let id): return statements().observe(id)
         case .claim(let id, let fence, let holder): return statements(holder).claim(id, fence: fence)
@@ -93,6 +94,7 @@ struct RealStore: Sendable {
         _ id: UUID, _ fence: Int, _ point: String, _ direction: Direction, _ change: Statement.Change
     ) -> PostgresQuery {
         let statements = statements()
+        if let shared = Self.shared(id, fence, point, direction, change) { return statements.progress([shared]) }
         switch change {
         case .advance(let to, let entry):
             return statements.advance(
@@ -118,6 +120,25 @@ struct RealStore: Sendable {
                 id, fence: fence, at: point, after: .microseconds(delay), attempts: attempts, error: error)
         case .park(let reason, let error):
             return statements.park(id, fence: fence, at: point, reason: reason, error: error)
+        }
+    }
+
+    /// A change as shared transactions make it, for about every second one that they can.
+    private static func shared(
+        _ id: UUID, _ fence: Int, _ point: String, _ direction: Direction, _ change: Statement.Change
+    ) -> KeyStatements.Progress? {
+        guard direction == .forward, let first = first(change), Int(first.entry.output).map({ $0 % 2 == 0 }) == true
+        else { return nil }
+        return .init(
+            id: id, fence: fence, from: point, to: first.point, call: nil, entry: first.entry, answer: first.answer)
+    }
+
+    private static func first(_ change: Statement.Change?) -> KeyStatements.FirstStep? {
+        switch change {
+        case .advance(let point, let entry)?: .init(point: point, entry: Self.entry(entry), answer: nil)
+        case .finish(let entry, let answer?)?:
+            .init(point: SagaDeclaration.finished, entry: Self.entry(entry), answer: stored(answer))
+        default: nil
         }
     }
 

@@ -20,14 +20,14 @@ struct StatementAuthor {
         let number = Int.random(in: 0..<Self.keys, using: &random)
         let new = try accepting(number)
         guard let row = store.keys[new.context.id] else {
-            return chance(4) ? .start(new) : .accept(new, by: holder())
+            return chance(4) ? .start(new) : accept(new)
         }
         // A retried statement of somebody else's fence, a step too late, on the wrong way: each now and then.
         let fence = row.fence + (chance(5) ? [-1, 1].randomElement(using: &random) ?? 1 : 0)
         let point = chance(5) ? Self.points.randomElement(using: &random) ?? "s0" : row.recoveryPoint
         let direction: Direction = chance(6) ? (row.direction == .forward ? .compensating : .forward) : row.direction
         switch Int.random(in: 0..<20, using: &random) {
-        case 0: return chance(3) ? .start(new) : .accept(new, by: holder())
+        case 0: return chance(3) ? .start(new) : accept(new)
         case 1, 2: return .claim(row.id, fence: fence, by: holder())
         case 3:
             let limit = Int.random(in: 1...2, using: &random)
@@ -40,6 +40,17 @@ struct StatementAuthor {
         default:
             return .write(row.id, fence: fence, from: point, going: direction, change(row, direction))
         }
+    }
+
+    private mutating func accept(_ new: NewKey) -> Statement {
+        var new = new
+        drawn += 1
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0, 1: new.first = .advance(to: "s0", entry: entry())
+        case 2: new.first = .finish(entry: entry(), ModelAnswer(status: ModelAnswer.successStatus, body: "\(drawn)"))
+        default: break
+        }
+        return .accept(new, by: holder())
     }
 
     private mutating func change(_ row: ModelKey, _ direction: Direction) -> Statement.Change {

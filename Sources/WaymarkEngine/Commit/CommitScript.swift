@@ -1,0 +1,162 @@
+import PostgresPQ
+import Waymark
+
+/// The statements of a transaction of units, and whose each is.
+///
+/// What is done to keys comes first: a holder that lost its lease is to fail before its writes wait for, or collide with,
+/// those of its successor. Then come jobs, and the application's writes, unit after unit.
+struct CommitScript {
+    struct Step {
+        enum Part { case acceptance, guarded, row, other }
+
+        let statement: PostgresQuery
+        let part: Part
+        /// Nil where it is for several units.
+        let unit: Int?
+
+        /// What its error means to its unit.
+        func failure(_ error: PostgresError) -> BatchFailure {
+            switch (part, error.sqlState) {
+            case (.acceptance, .divisionByZero?): BatchFailure(unit: unit, error: KeyExists())
+            case (.acceptance, .lockNotAvailable?): BatchFailure(unit: unit, error: KeyBusy())
+            case (.guarded, .divisionByZero?): BatchFailure(unit: unit, error: GuardFailed())
+            case (.row, .divisionByZero?):
+                BatchFailure(
+                    unit: unit,
+                    error: PostgresError(
+                        .unexpectedRowCount, "the statement did not touch exactly one row for the row it was given",
+                        sql: error.sql))
+            default: BatchFailure(unit: unit, error: error)
+            }
+        }
+    }
+
+    /// As many commits of steps as share one statement at the least: for fewer, a statement each takes the server less.
+    private static let sharedProgress = 4
+
+    /// The settings of the transaction: no session state.
+    private(set) var opening: [PostgresQuery] = []
+    private(set) var steps: [Step] = []
+
+    init(_ units: [CommitUnit], _ way: Coalescer.Way, _ statements: KeyStatements) {
+        let accepts = units.contains { $0.acceptance != nil }
+        if way != .alone {
+            opening.append(statements.lockTimeout(EngineLimits.coalescedLockWait))
+        } else if accepts {
+            opening.append(statements.lockTimeout(EngineLimits.acceptLockWait))
+        }
+        let moves = units.contains { $0.guarded != nil }
+        if moves { opening.append(KeyStatements.lookupsOnly) }
+        moveKeys(units, sharing: way == .together, statements)
+        if units.allSatisfy({ $0.writes.isEmpty && $0.jobs.isEmpty }) { return }
+        if moves { for statement in KeyStatements.usualPlans { append(statement, .other) } }
+        if way == .together {
+            shareWrites(units, statements)
+        } else {
+            if way == .alone, accepts { append(statements.usualLockWait, .other) }
+            for (index, unit) in units.enumerated() {
+                if !unit.jobs.isEmpty { append(statements.stage(unit.jobs), .other, of: index) }
+                appendWrites(of: unit, index)
+            }
+        }
+    }
+
+    private mutating func moveKeys(_ units: [CommitUnit], sharing isShared: Bool, _ statements: KeyStatements) {
+        if isShared {
+            let acceptances = units.compactMap(\.acceptance)
+            if !acceptances.isEmpty { appendAcceptance(of: acceptances, statements) }
+        } else {
+            for (index, unit) in units.enumerated() {
+                if let acceptance = unit.acceptance { appendAcceptance(of: [acceptance], statements, index) }
+            }
+        }
+        let progress = isShared ? units.compactMap(\.progress) : []
+        let isJoint = progress.count >= Self.sharedProgress
+        if isJoint {
+            append(statements.orFail(statements.progress(progress), unlessRows: progress.count), .guarded)
+        }
+        for (index, unit) in units.enumerated() where !isJoint || unit.progress == nil {
+            if let guarded = unit.guarded { append(statements.query(guarded), .guarded, of: index) }
+        }
+    }
+
+    private mutating func appendAcceptance(
+        of keys: [KeyStatements.Acceptance], _ statements: KeyStatements, _ unit: Int? = nil
+    ) {
+        append(statements.orFail(statements.accept(keys), unlessRows: keys.count), .acceptance, of: unit)
+    }
+
+    private mutating func shareWrites(_ units: [CommitUnit], _ statements: KeyStatements) {
+        let jobs = units.flatMap(\.jobs)
+        if !jobs.isEmpty { append(statements.stage(jobs), .other) }
+        let groups = Self.grouped(units.compactMap(\.rows))
+        // A join to rows must not keep a plan from when its table was empty; an insert has none.
+        let joins = groups.contains { !$0[0].isInsert }
+        if joins { append("SET LOCAL plan_cache_mode TO force_custom_plan", .other) }
+        for group in groups { append(RowStatement.query(group), .row) }
+        if joins { append("SET LOCAL plan_cache_mode TO DEFAULT", .other) }
+        for (index, unit) in units.enumerated() where unit.rows == nil { appendWrites(of: unit, index) }
+    }
+
+    /// The rows of units that have nothing else, by their statements. Each unit's keep their order.
+    private static func grouped(_ units: [[RowStatement]]) -> [[RowStatement]] {
+        var groups: [[RowStatement]] = []
+        for rows in units {
+            var next = 0
+            for row in rows {
+                if let index = groups[next...].firstIndex(where: { $0[0].isSame(as: row) }) {
+                    groups[index].append(row)
+                    next = index
+                } else {
+                    groups.append([row])
+                    next = groups.count - 1
+                }
+            }
+        }
+        return groups
+    }
+
+    private mutating func appendWrites(of unit: CommitUnit, _ index: Int) {
+        for write in unit.writes {
+            switch write {
+            case .query(let query): append(query, .other, of: index)
+            case .row(let row): append(RowStatement.query([row]), .row, of: index)
+            }
+        }
+    }
+
+    private mutating func append(_ statement: PostgresQuery, _ part: Step.Part, of unit: Int? = nil) {
+        steps.append(Step(statement: statement, part: part, unit: unit))
+    }
+}
+
+extension CommitUnit {
+    fileprivate var progress: KeyStatements.Progress? {
+        if case .progress(let progress)? = guarded { progress } else { nil }
+    }
+
+    /// Its writes, where all of them are about rows.
+    fileprivate var rows: [RowStatement]? {
+        var rows: [RowStatement] = []
+        for write in writes {
+            guard case .row(let row) = write else { return nil }
+            rows.append(row)
+        }
+        return rows
+    }
+}
+
+extension Duration {
+    /// As a setting in milliseconds: the server's are 32 bits wide, some 24 days.
+    var setting: String { String(Int(min(inSeconds * 1000, Double(Int32.max)))) }
+}
+
+extension PostgresError {
+    /// A statement failed, or was refused; the database itself is fine.
+    var isTheUnits: Bool { !isUnavailable && code != .commitOutcomeUnknown && code != .cancelled }
+}
+
+extension PostgresTransactionError {
+    /// COMMIT was sent, and its outcome is not known.
+    var isUnknown: Bool { error.code == .commitOutcomeUnknown }
+}

@@ -14,6 +14,8 @@
 /// ```
 package struct RunMachine: Sendable {
     /// What the runner is to do. Each is committed, under the fence, before the machine is told that it happened.
+    ///
+    /// Cases are indirect for the same reason for which `Work` is a class: what waits for a call keeps one of them.
     package enum Action: Sendable, Equatable {
         /// Run the step; commit its output with `Work.to`.
         case perform(Work)
@@ -22,13 +24,13 @@ package struct RunMachine: Sendable {
         /// Ask whether the call happened, then report `resolved`, or `committed` with the output it had.
         case reconcile(Work)
         /// Commit one more attempt, wait while holding the lease, then report `retried`.
-        case retry(after: Duration)
+        indirect case retry(after: Duration)
         /// Give the lease back, due again after this time; one that is not counted made no attempt.
-        case release(after: Duration, counted: Bool)
+        indirect case release(after: Duration, counted: Bool)
         /// Commit the step's declared substitute as its output.
         case degrade(Work)
         /// Commit the rejection as the pending answer (and as the final one, where nothing is to be undone).
-        case reject(Rejection, finishes: Bool)
+        indirect case reject(Rejection, finishes: Bool)
         case park(ParkedReason)
         /// The line is at its end: the answer is committed, or the branch is over.
         case done

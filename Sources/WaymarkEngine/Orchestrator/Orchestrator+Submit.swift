@@ -4,8 +4,9 @@ package import Waymark
 
 /// What a front door says to a client, with the answer as the JSON that was committed.
 package enum Submission: Sendable {
-    case answered(SubmittedAnswer, replayed: Bool)
-    case inProgress(SagaProgress)
+    // Indirect for whoever waits for one: see `Runner`.
+    indirect case answered(SubmittedAnswer, replayed: Bool)
+    indirect case inProgress(SagaProgress)
     case mismatch(Mismatch)
     case parked(ParkedReason)
 

@@ -1,11 +1,11 @@
 import PostgresPQ
 import Waymark
 
-/// How working on a key ended, for this process.
+/// How working on a key ended, for this process. Cases are indirect for whoever waits for one: see `Runner`.
 enum Conclusion: Sendable {
     /// The answer is committed. `replayed` when it was found, not made.
-    case answered(StoredAnswer, replayed: Bool)
-    case progress(SagaProgress)
+    indirect case answered(StoredAnswer, replayed: Bool)
+    indirect case progress(SagaProgress)
     case mismatch(Mismatch)
     case parked(ParkedReason)
     /// Another runner has the key; what became of it is in its row.

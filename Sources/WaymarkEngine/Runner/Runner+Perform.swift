@@ -8,13 +8,13 @@ extension Runner {
         case committed(StepValue, JournalEntry.Mark?)
         /// The call was made, and its result waits for the next phase's commit.
         case called(UnrecordedCall)
-        case failed(StepFailure, String)
+        indirect case failed(StepFailure, String)
         /// 40001 or 40P01: nothing happened, the same again may succeed.
-        case conflict(String)
+        indirect case conflict(String)
         /// The connection went away, or the guard found no row: only the row tells where we stand.
         indirect case uncertain(PostgresError)
         /// The foreign service's limits do not allow the call now.
-        case refused(Duration)
+        indirect case refused(Duration)
         case lost
         /// A result is in hand and the database stays away: repeating the call would not bring it back.
         indirect case unreachable(PostgresError)

@@ -9,9 +9,9 @@ extension Runner {
         case committed(StepValue, JournalEntry.Mark?)
         /// The call was made, and its result waits for the next phase's commit.
         case called(UnrecordedCall)
-        case failed(StepFailure, String)
+        indirect case failed(StepFailure, String)
         /// A foreign service's limits do not allow the call for so long.
-        case refused(Duration)
+        indirect case refused(Duration)
         case interrupted
         case lost
         indirect case unreachable(PostgresError)

@@ -132,13 +132,13 @@ final class Runner {
     /// How pursuing a line ended.
     enum Ending: Sendable {
         case concluded(Conclusion)
-        case branch(BranchEnd)
+        indirect case branch(BranchEnd)
     }
 
     /// Where performing an action led.
     enum Progression {
         case next(RunMachine.Action)
-        case end(Ending)
+        indirect case end(Ending)
     }
 
     func pursue(_ first: RunMachine.Action) async -> Ending {

@@ -77,8 +77,8 @@ struct StoredAnswer: Sendable, Equatable {
     }
 }
 
-/// A key as anybody can read it, without holding it.
-struct ObservedRow: Sendable {
+/// A key as anybody can read it, without holding it. A class, since whoever looks for a key waits for it: see `Runner`.
+final class ObservedRow: Sendable {
     let id: UUID
     let incarnation: UUID
     let scope: String

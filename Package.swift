@@ -74,6 +74,7 @@ let package = Package(
             path: "migrations",
             resources: [
                 .embedInCode("0001_keys_and_jobs.sql"), .embedInCode("0002_branches_events_and_audit.sql"),
+                .embedInCode("0003_room_for_shared_updates.sql"),
             ],
             swiftSettings: settings
         ),

@@ -12,6 +12,21 @@ struct Notify: Saga {
     }
 }
 
+/// Five commits of one key, which write nothing else.
+struct FivePhases: Saga {
+    static let name = "five-phases"
+
+    var body: some Step<Notice, Notice> {
+        AtomicPhase("one", pass)
+        AtomicPhase("two", pass)
+        AtomicPhase("three", pass)
+        AtomicPhase("four", pass)
+        AtomicPhase("five", pass)
+    }
+
+    func pass(_ notice: Notice, _ writes: inout Writes) throws -> Notice { notice }
+}
+
 /// Accepted, and not begun within an hour.
 struct Nap: Saga {
     static let name = "nap"

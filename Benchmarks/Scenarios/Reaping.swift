@@ -18,10 +18,15 @@ struct Reaping: Scenario {
                 let loop = ClosedLoop(inFlight: Lab.connections)
                 let book: @Sendable (Int) async throws -> Void = { try await riders.book($0, through: orchestrator) }
                 let (with, without) = try await lab.alternate(on: database) { seconds in
-                    // More than there is time for: the reaper is slower beside rides than alone.
+                    // More than there is time for: it takes its share of it, and is slower beside rides than alone.
                     try await PreparedKeys.copyFinished(
-                        Int(pace * Double(seconds) * 1.2), isExpired: true, in: database)
-                    return try await Self.beside(reaper) { try await loop.run(seconds: seconds, book) }
+                        Int(pace * Double(seconds) * Reaper.Configuration().pace.share * 1.2), isExpired: true,
+                        in: database)
+                    let measurement = try await Self.beside(reaper) { try await loop.run(seconds: seconds, book) }
+                    if try await database.number("SELECT count(*) FROM waymark.keys WHERE expires_at <= now()") == 0 {
+                        throw UnexpectedAnswer(description: "every key was reaped before the measurement was over")
+                    }
+                    return measurement
                 } yardstick: { seconds in
                     // What is left over is not this side's.
                     while try await reaper.runOnce() > 0 {}
@@ -60,22 +65,14 @@ struct Reaping: Scenario {
         return rate
     }
 
-    /// Measures `body` while the reaper works without a pause.
-    /// - Throws: `UnexpectedAnswer` when it had nothing left to do before `body` was over.
+    /// Measures `body` while the reaper runs as it does in production.
     private static func beside(
         _ reaper: Reaper, _ body: @escaping @Sendable () async throws -> Measurement
     ) async throws -> Measurement {
-        try await withThrowingTaskGroup(of: Measurement?.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            group.addTask { try await body() }
-            group.addTask {
-                while try await reaper.runOnce() > 0 {}
-                return nil
-            }
-            guard let first = try await group.next(), let measurement = first else {
-                throw UnexpectedAnswer(description: "every key was reaped before the measurement was over: reap more")
-            }
-            return measurement
+            group.addTask { try await reaper.run() }
+            return try await body()
         }
     }
 }

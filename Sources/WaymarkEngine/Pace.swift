@@ -9,10 +9,15 @@ public struct Pace: Sendable {
     public var idle: Duration
     /// The ceiling of the pause after failed rounds, which doubles from `idle` up to it.
     public var longestPause: Duration
+    /// The share of its time that the service works while there is more to do; the rest is the foreground's.
+    public var share: Double
 
-    public init(idle: Duration, longestPause: Duration = .seconds(10)) {
+    /// - Parameter share: more than 0, and 1 at most.
+    public init(idle: Duration, longestPause: Duration = .seconds(10), share: Double = 1) {
+        precondition(share > 0 && share <= 1, "a service works for some of its time, and for no more than all of it")
         self.idle = idle
         self.longestPause = longestPause
+        self.share = share
     }
 
     /// How long to pause after `failures` rounds in a row that failed (0: the last round went well, and found nothing).
@@ -22,25 +27,31 @@ public struct Pace: Sendable {
         return .seconds(Double.random(in: ceiling / 2...ceiling))
     }
 
+    /// How long to pause after a round that took so long, and left something.
+    func pause(after round: Duration) -> Duration { min(round * (1 / share - 1), longestPause) }
+
     /// Pauses; returns at once when cancelled or shut down gracefully.
-    func rest(failures: Int) async {
-        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause(failures: failures)) }
+    func rest(_ pause: Duration) async {
+        if pause <= .zero { return }
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
     }
 
-    /// Runs bounded rounds until cancelled or shut down gracefully: at once again while there is more, paced otherwise.
+    /// Runs bounded rounds until cancelled or shut down gracefully: for its share of the time while there is more, paced
+    /// otherwise.
     /// - Parameter round: true when it found as much as it can take, so that there may be more.
     func repeatRounds(logger: Logger, _ round: () async throws -> Bool) async {
         var failures = 0
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
+                let start = ContinuousClock.now
                 let isMore = try await round()
                 failures = 0
-                if isMore { continue }
+                await rest(isMore ? pause(after: .now - start) : pause(failures: 0))
             } catch {
                 failures += 1
                 logger.warning("round failed", metadata: ["error": .string(Runner.text(of: error))])
+                await rest(pause(failures: failures))
             }
-            await rest(failures: failures)
         }
     }
 }

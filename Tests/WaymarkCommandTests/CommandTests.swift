@@ -58,7 +58,12 @@ import WaymarkTesting
         try await TestDatabase.with(script: "DROP SCHEMA waymark CASCADE") { database in
             let first = try await Self.run(["migrate"], database: database.url)
             #expect(
-                first.log == "applied 0001_keys_and_jobs.sql\napplied 0002_branches_events_and_audit.sql\n")
+                first.log == """
+                    applied 0001_keys_and_jobs.sql
+                    applied 0002_branches_events_and_audit.sql
+                    applied 0003_room_for_shared_updates.sql
+
+                    """)
             let second = try await Self.run(["migrate", "--json"], database: database.url)
             #expect(try Self.json(second.log) == .object(["applied": .array([])]))
         }

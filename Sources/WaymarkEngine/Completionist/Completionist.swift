@@ -98,7 +98,7 @@ public final class Completionist: Service {
                     engine.logger.warning(
                         "no keys could be claimed", metadata: ["error": .string(Runner.text(of: error))])
                 }
-                await configuration.pace.rest(failures: failures)
+                await configuration.pace.rest(configuration.pace.pause(failures: failures))
             }
             // The orchestrator may be told to stop before we are; whoever runs us takes an early end for a failure.
             try? await gracefulShutdown()

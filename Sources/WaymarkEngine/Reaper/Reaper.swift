@@ -10,7 +10,9 @@ public final class Reaper: Service {
     public struct Configuration: Sendable {
         /// Keys deleted by one statement: its row locks and its WAL stay small enough not to be felt in the foreground.
         public var batch = 1_000
-        public var pace = Pace(idle: .seconds(10), longestPause: .minutes(1))
+        /// A tenth of the time: removing a key takes the server a small part of what accepting and finishing it does, so that is
+        /// enough to keep up, and the foreground hardly notices.
+        public var pace = Pace(idle: .seconds(10), longestPause: .minutes(1), share: 0.1)
         /// How long an unfinished key of `Orchestrator.once` is kept after its last try.
         public var retention: Duration = .hours(24)
         public var schema: SchemaName = .waymark

@@ -5,7 +5,7 @@ import Testing
 /// would show nothing.
 @Suite(.serialized) struct GuardTests {
     /// Several times what the rarest of them needs.
-    private static let seeds = 20_000
+    private static let seeds = 60_000
     private static let shown = Guards.names.filter { !Guards.rare.contains($0.guard) }.map(\.name)
 
     @Test(arguments: shown) func isMissed(_ name: String) throws {

@@ -19,6 +19,7 @@ extension Runner {
     /// In a task of its own, as in `commitPhase`.
     @inline(never)
     private func acceptApart(_ request: AcceptedRequest) async -> Progression {
+        // Of the two tasks one waits for the other.
         nonisolated(unsafe) let runner = self
         return await Task { await runner.accept(request) }.joined().get()
     }

@@ -9,6 +9,7 @@ struct UnexpectedAnswer: Error, CustomStringConvertible {
 extension Outcome {
     /// - Parameter replayed: whether the answer must have been given before.
     /// - Throws: `UnexpectedAnswer` unless it is finished.
+    @inline(never)
     func requireFinished(replayed expected: Bool = false) throws {
         guard case .finished(_, let replayed) = self, replayed == expected else {
             throw UnexpectedAnswer(description: "\(self)")
@@ -25,5 +26,8 @@ extension Outcome {
 
 extension IdempotencyKey {
     /// One that nobody has sent before.
-    static func fresh() throws -> IdempotencyKey { try IdempotencyKey(UUID().uuidString) }
+    static func fresh() throws -> IdempotencyKey {
+        // Not a UUID of Foundation's, which opens a file for each: it is the client's work that would be measured.
+        try IdempotencyKey(String(UInt128.random(in: 0...UInt128.max), radix: 36))
+    }
 }

@@ -19,7 +19,7 @@ final class TransactionScope: Sendable {
 
     init(id: Int, isolation: PostgresIsolation, opening: [PostgresQuery]) {
         self.id = id
-        prefix = [Statement(isolation.begin, isPrepared: false)] + opening.map { Statement($0) }
+        prefix = [Statement(isolation.begin)] + opening.map { Statement($0) }
     }
 
     var isBegun: Bool { state.withLock { $0.isBegun } }

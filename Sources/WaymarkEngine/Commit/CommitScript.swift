@@ -40,16 +40,16 @@ struct CommitScript {
 
     init(_ units: [CommitUnit], _ way: Coalescer.Way, _ statements: KeyStatements) {
         let accepts = units.contains { $0.acceptance != nil }
-        if way != .alone {
-            opening.append(statements.lockTimeout(EngineLimits.coalescedLockWait))
-        } else if accepts {
-            opening.append(statements.lockTimeout(EngineLimits.acceptLockWait))
-        }
         let moves = units.contains { $0.guarded != nil }
-        if moves { opening.append(KeyStatements.lookupsOnly) }
+        let ownLockWait = accepts ? EngineLimits.acceptLockWait : nil
+        let lockWait = way == .alone ? ownLockWait : EngineLimits.coalescedLockWait
+        if lockWait != nil || moves {
+            opening.append(KeyStatements.settings(lockWait: lockWait, lookupsOnly: moves))
+        }
         moveKeys(units, sharing: way == .together, statements)
         if units.allSatisfy({ $0.writes.isEmpty && $0.jobs.isEmpty }) { return }
-        if moves { for statement in KeyStatements.usualPlans { append(statement, .other) } }
+        // Statements about rows find theirs as keys are found: with a plan that stays good.
+        if moves, units.contains(where: { $0.rows == nil }) { append(KeyStatements.usualPlans, .other) }
         if way == .together {
             shareWrites(units, statements)
         } else {

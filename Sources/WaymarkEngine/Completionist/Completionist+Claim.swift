@@ -19,7 +19,7 @@ extension Completionist {
         if !quarantined.isEmpty, quarantine.mayTry(at: sentAt) {
             let accepted = engine.registry.accepted { quarantined.contains($0) }
             let claim = engine.statements.claimDue(limit: 1, accepted: accepted)
-            return (claimed(try await engine.postgres.pipeline([KeyStatements.lookupsOnly, claim])[1]), sentAt)
+            return (claimed(try await engine.postgres.pipeline([KeyStatements.inIndexOrder, claim])[1]), sentAt)
         }
         return (try await claim(limit, besides: quarantined, sentAt), sentAt)
     }
@@ -37,7 +37,7 @@ extension Completionist {
             quarantined.isEmpty ? engine.registry.accepted : engine.registry.accepted { !quarantined.contains($0) }
         // One transaction, so the time is that of the look.
         let answers = try await engine.postgres.pipeline([
-            KeyStatements.lookupsOnly, engine.statements.clock,
+            KeyStatements.inIndexOrder, engine.statements.clock,
             engine.statements.claimDue(limit: limit, accepted: accepted, dueFrom: start ?? -.infinity),
         ])
         let rows = claimed(answers[2])

@@ -89,16 +89,27 @@ extension Orchestrator {
             case .key(nil): continue
             case .none: break
             }
-            let hold = incoming.hold(clock: engine.clock)
-            let conclusion = await engine.work(under: hold) { [engine, incoming] in
-                await incoming.runner(on: engine, hold).acceptAndRun(incoming.request)
-            }
+            let conclusion = await start(incoming)
             if let submission = try await settle(conclusion, of: incoming.request, incoming.saga) { return submission }
             // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
             // its foreign keys nor its fence may meet those of its successor.
             incoming = incoming.asAnotherOperation()
         }
-        throw WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
+        throw Self.contended()
+    }
+
+    @inline(never)
+    private static func contended() -> any Error {
+        WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
+    }
+
+    /// Accepts the key, and runs it.
+    @inline(never)
+    private func start(_ incoming: IncomingRequest) async -> Conclusion {
+        let hold = incoming.hold(clock: engine.clock)
+        return await engine.work(under: hold) { [engine] in
+            await incoming.runner(on: engine, hold).acceptAndRun(incoming.request)
+        }
     }
 
     private enum Found {
@@ -109,25 +120,32 @@ extension Orchestrator {
     }
 
     /// Looks for the key.
-    ///
-    /// Where the database cannot be reached at all nothing is accepted, and the caller is told at once; a connection that broke
-    /// is another matter.
     @inline(never)
     private func lookUp(_ incoming: IncomingRequest) async throws -> Found {
-        let request = incoming.request
         // Whoever is at work on the key in this process knows more.
-        if engine.held.isHeld(request.context.id) { return .none }
-        let row: ObservedRow?
+        if engine.held.isHeld(incoming.request.context.id) { return .none }
+        guard let row = try await readOnce(incoming.request.context.id) else { return .none }
+        return .key(try await look(at: row, of: incoming.request, incoming.saga))
+    }
+
+    /// Reads a key. Where the database cannot be reached at all nothing is accepted, and the caller is told at once; a
+    /// connection that broke is another matter.
+    @inline(never)
+    private func readOnce(_ id: UUID) async throws -> ObservedRow? {
         do {
-            row = try await engine.reader.row(of: request.context.id)
-        } catch let error as PostgresError where error.code == .connectionLost {
-            row = try await read(request.context.id)
+            return try await engine.reader.row(of: id)
+        } catch where Self.isBrokenConnection(error) {
+            return try await read(id)
         }
-        guard let row else { return .none }
-        return .key(try await look(at: row, of: request, incoming.saga))
+    }
+
+    @inline(never)
+    private static func isBrokenConnection(_ error: any Error) -> Bool {
+        (error as? PostgresError)?.code == .connectionLost
     }
 
     /// Reads a key, waiting for a database that is away.
+    @inline(never)
     private func read(_ id: UUID) async throws -> ObservedRow? {
         try await engine.postgres.patiently { [engine] _ in try await engine.reader.row(of: id) }.get()
     }
@@ -161,6 +179,7 @@ extension Orchestrator {
         return try await look(at: row, of: request, saga)
     }
 
+    @inline(never)
     private func look(
         at row: ObservedRow, of request: AcceptedRequest, _ saga: RegisteredSaga
     ) async throws -> Submission? {

@@ -49,7 +49,7 @@ public final class Reaper: Service {
         let sentAt = configuration.clock.now()
         let start = floor.withLock { $0.start(at: sentAt) }
         let removal = finished(expiredFrom: start ?? -.infinity)
-        let reaped = try await postgres.pipeline([KeyStatements.lookupsOnly, removal])[1].decode(Double.self)
+        let reaped = try await postgres.pipeline([KeyStatements.inIndexOrder, removal])[1].decode(Double.self)
         let now = configuration.clock.now()
         floor.withLock { $0.looked(from: start, to: reaped.max(), taking: now - sentAt, at: now) }
         return reaped.count

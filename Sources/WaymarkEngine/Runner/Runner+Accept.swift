@@ -4,10 +4,15 @@ import Waymark
 extension Runner {
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
     func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
-        switch await isInteractive ? acceptApart(request) : accept(request) {
+        switch await begin(request) {
         case .end(let ending): conclusion(of: ending)
         case .next(let action): await drive(action)
         }
+    }
+
+    @inline(never)
+    private func begin(_ request: AcceptedRequest) async -> Progression {
+        await isInteractive ? acceptApart(request) : accept(request)
     }
 
     /// Whether the first step is a phase that waits for the database.
@@ -24,6 +29,7 @@ extension Runner {
         return await Task { await runner.accept(request) }.joined().get()
     }
 
+    @inline(never)
     private func accept(_ request: AcceptedRequest) async -> Progression {
         let sentAt = self.now
         guard let work = machine.next else { preconditionFailure("a saga has at least one step") }
@@ -75,7 +81,7 @@ extension Runner {
             do {
                 return try await runPhase(work, isolation, timeout, { try await body(input, $0) }) { value in
                     [
-                        statements.lockTimeout(EngineLimits.acceptLockWait),
+                        KeyStatements.settings(lockWait: EngineLimits.acceptLockWait, lookupsOnly: false),
                         statements.orFail(statements.accept([acceptance(value)]), unlessRows: 1),
                     ]
                 }

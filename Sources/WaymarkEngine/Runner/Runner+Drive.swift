@@ -7,6 +7,7 @@ extension Runner {
         await drive(machine.resume(sincePoint: sincePoint))
     }
 
+    @inline(never)
     func drive(_ first: RunMachine.Action) async -> Conclusion {
         conclusion(of: await pursue(first))
     }

@@ -22,6 +22,7 @@ extension Runner {
     }
 
     /// Runs the work's body once and commits its result.
+    @inline(never)
     func perform(_ work: Work) async -> Verdict {
         do {
             switch try performance(of: work) {
@@ -91,6 +92,7 @@ extension Runner {
         return try skip(input)
     }
 
+    @inline(never)
     private func makeCall(
         _ work: Work, _ timeout: Duration, _ body: @escaping @Sendable () async throws -> StepValue
     ) async -> Verdict {

@@ -38,6 +38,7 @@ extension Runner {
     }
 
     /// What a verdict means; nil for another try, after a pause where there was a conflict.
+    @inline(never)
     private func settlement(of work: Work, _ verdict: Verdict, _ reruns: inout Reruns) async -> Settlement? {
         switch verdict {
         case .committed(let value, let mark): return .committed(value, mark)

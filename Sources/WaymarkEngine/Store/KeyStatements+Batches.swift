@@ -119,11 +119,6 @@ extension KeyStatements {
             binds: binds)
     }
 
-    /// For how long each of the following statements waits for a lock.
-    func lockTimeout(_ wait: Duration) -> PostgresQuery {
-        PostgresQuery(unsafeSQL: "SET LOCAL lock_timeout TO \(wait.setting)")
-    }
-
     /// A job on its way into the table.
     struct Staging: Sendable {
         let job: StagedJob

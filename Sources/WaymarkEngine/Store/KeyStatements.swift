@@ -42,14 +42,26 @@ package struct KeyStatements: Sendable {
     /// Has the rest of a transaction planned as lookups in an index, whatever the planner believes of the table. A plan is
     /// kept, and one from when the table was empty would read all that has come since, for as long as it takes until
     /// the statistics are renewed.
-    static let lookupsOnly: PostgresQuery = """
+    static let lookupsOnly = settings(lockWait: nil, lookupsOnly: true)
+
+    /// Has the rest of a transaction take rows in the order of an index, as long as it needs any, in place of sorting all.
+    static let inIndexOrder: PostgresQuery = """
         SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
         """
 
     /// The application's own statements are planned as ever.
-    static let usualPlans: [PostgresQuery] = [
-        "SET LOCAL enable_seqscan TO DEFAULT", "SET LOCAL enable_bitmapscan TO DEFAULT",
-    ]
+    static let usualPlans: PostgresQuery = "SET LOCAL enable_seqscan TO DEFAULT"
+
+    /// The settings of a transaction, in one statement.
+    /// - Parameters:
+    ///   - lockWait: for how long each statement waits for a lock; nil: as long as the database is set up to.
+    ///   - lookupsOnly: see ``lookupsOnly``.
+    static func settings(lockWait: Duration?, lookupsOnly: Bool) -> PostgresQuery {
+        var settings: [String] = []
+        if let lockWait { settings.append("set_config('lock_timeout', '\(lockWait.setting)', true)") }
+        if lookupsOnly { settings.append("set_config('enable_seqscan', 'off', true)") }
+        return PostgresQuery(unsafeSQL: "SELECT \(settings.joined(separator: ", "))")
+    }
 
     /// Reads a key: see `ObservedRow`.
     func observe(_ id: UUID) -> PostgresQuery { observe([id]) }

@@ -32,6 +32,10 @@ public struct CrashBoundary: Sendable, Hashable {
     }
 }
 
+extension CrashBoundary: CustomStringConvertible {
+    public var description: String { "\(number) (\(kind.rawValue) in '\(step)': \(text))" }
+}
+
 /// What is done to a process at a boundary.
 public enum CrashFault: String, Sendable, Hashable, CaseIterable {
     /// The process is gone, without a word to anybody.

@@ -50,8 +50,7 @@ extension CrashReport: CustomStringConvertible {
     public var description: String {
         let broken = violations.map { cell in
             """
-            \(cell.role.rawValue), \(cell.fault.rawValue) at \(cell.boundary.number) (\(cell.boundary.kind.rawValue) in \
-            '\(cell.boundary.step)': \(cell.boundary.text)):
+            \(cell.role.rawValue), \(cell.fault.rawValue) at \(cell.boundary):
                 \(cell.violations.joined(separator: "\n    "))
             """
         }

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 
 extension ProcessGate {
     /// Has everything that a connection to PostgreSQL carries arrive here.
@@ -29,20 +30,32 @@ extension ProcessGate {
     }
 }
 
-/// Watches one connection to a foreign system, which has requests of one piece and answers of one piece, as small HTTP
-/// messages commonly are.
-private struct ForeignTap: ConnectionInspector {
-    let gate: ProcessGate
+/// Watches one connection to a foreign system, on which a request is answered before the next is sent, as with HTTP.
+private final class ForeignTap: ConnectionInspector {
+    private let gate: ProcessGate
+    /// Which way the last piece went. What follows it the same way belongs to the same message: a request's body may be read
+    /// with its head, or after it.
+    private let last = Mutex<FaultProxy.Direction?>(nil)
+
+    init(gate: ProcessGate) { self.gate = gate }
 
     func carry(
         _ piece: ByteBuffer, _ direction: FaultProxy.Direction, forward: (ByteBuffer) async throws -> Void
     ) async throws {
-        let line = String(buffer: piece).prefix { $0 != "\r\n" && $0 != "\n" }
-        switch direction {
-        case .toServer: _ = try await gate.arrive(.call, String(line))
-        case .toClient:
-            if try await gate.arrive(.effect, String(line)) == .loseAnswer { throw PostgresTap.Cut() }
+        let isBeginning = last.withLock { last in
+            defer { last = direction }
+            return last != direction
         }
+        if isBeginning { try await arrive(String(buffer: piece), direction) }
         try await forward(piece)
+    }
+
+    private func arrive(_ message: String, _ direction: FaultProxy.Direction) async throws {
+        let line = String(message.prefix { $0 != "\r\n" && $0 != "\n" })
+        switch direction {
+        case .toServer: _ = try await gate.arrive(.call, line)
+        case .toClient:
+            if try await gate.arrive(.effect, line) == .loseAnswer { throw PostgresTap.Cut() }
+        }
     }
 }

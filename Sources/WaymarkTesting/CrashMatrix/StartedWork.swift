@@ -6,6 +6,9 @@ final class StartedWork<Value: Sendable>: Sendable {
     /// How long a disturbed process may take to notice: longer than any pause of the engine's that no clock shortens.
     private static var patience: Duration { .seconds(30) }
 
+    /// How many of its boundaries are told of a process that hangs.
+    private static var shown: Int { 12 }
+
     private let process: ProcessGate
     private let outcome = Mutex<Result<Value, any Error>?>(nil)
     private let task = Mutex<Task<Void, Never>?>(nil)
@@ -34,7 +37,8 @@ final class StartedWork<Value: Sendable>: Sendable {
         defer { bound.cancel() }
         await process.waitUntilStill()
         if process.isStill || outcome.withLock({ $0 != nil }) { return }
-        throw ConditionNotMet(description: "the process hangs")
+        let trail = process.trail.suffix(Self.shown).map { "\n      \($0)" }.joined()
+        throw ConditionNotMet(description: "the process hangs; it came to, last:\(trail)")
     }
 
     /// What the work came to; nil where the process gave up, which it may.

@@ -136,7 +136,8 @@ import WaymarkTesting
             try await database.client.execute("VACUUM (ANALYZE) waymark.keys")
             let planned = try await database.client.withTransaction { transaction in
                 try await transaction.execute("SET LOCAL plan_cache_mode TO force_generic_plan")
-                try await transaction.execute(KeyStatements.lookupsOnly)
+                try await transaction.execute(
+                    name == "claimDue" ? KeyStatements.inIndexOrder : KeyStatements.lookupsOnly)
                 let types = name == "progress" ? Self.progressTypes : ""
                 try await transaction.execute("PREPARE planned \(unescaped: types) AS \(unescaped: query.sql)")
                 let nulls = Array(repeating: "NULL", count: query.binds.count).joined(separator: ", ")

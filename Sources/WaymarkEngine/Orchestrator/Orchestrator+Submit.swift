@@ -81,16 +81,11 @@ extension Orchestrator {
 
     /// Reads the key; claims it where it is free; accepts it where there is none. Reads, inserts and reaper interleave, so in
     /// rounds.
+    @inline(never)
     private func accept(_ first: IncomingRequest) async throws -> Submission {
         var incoming = first
         for _ in 0..<EngineLimits.acceptRounds {
-            switch try await lookUp(incoming) {
-            case .key(let submission?): return submission
-            case .key(nil): continue
-            case .none: break
-            }
-            let conclusion = await start(incoming)
-            if let submission = try await settle(conclusion, of: incoming.request, incoming.saga) { return submission }
+            if let submission = try await attempt(incoming) { return submission }
             // Another operation in each round: should the key have been ours and be gone by now (reaped, evicted), neither
             // its foreign keys nor its fence may meet those of its successor.
             incoming = incoming.asAnotherOperation()
@@ -101,6 +96,13 @@ extension Orchestrator {
     @inline(never)
     private static func contended() -> any Error {
         WaymarkError(.contended, "the key changed hands \(EngineLimits.acceptRounds) times while we looked")
+    }
+
+    /// One round.
+    @inline(never)
+    private func attempt(_ incoming: IncomingRequest) async throws -> Submission? {
+        if case .key(let submission) = try await lookUp(incoming) { return submission }
+        return try await settle(await start(incoming), of: incoming.request, incoming.saga)
     }
 
     /// Accepts the key, and runs it.
@@ -120,23 +122,22 @@ extension Orchestrator {
     }
 
     /// Looks for the key.
+    ///
+    /// Where the database cannot be reached at all nothing is accepted, and the caller is told at once; a connection that broke
+    /// is another matter.
     @inline(never)
     private func lookUp(_ incoming: IncomingRequest) async throws -> Found {
         // Whoever is at work on the key in this process knows more.
         if engine.held.isHeld(incoming.request.context.id) { return .none }
-        guard let row = try await readOnce(incoming.request.context.id) else { return .none }
-        return .key(try await look(at: row, of: incoming.request, incoming.saga))
-    }
-
-    /// Reads a key. Where the database cannot be reached at all nothing is accepted, and the caller is told at once; a
-    /// connection that broke is another matter.
-    @inline(never)
-    private func readOnce(_ id: UUID) async throws -> ObservedRow? {
+        let row: ObservedRow?
         do {
-            return try await engine.reader.row(of: id)
-        } catch where Self.isBrokenConnection(error) {
-            return try await read(id)
+            row = try await engine.reader.row(of: incoming.request.context.id)
+        } catch {
+            guard Self.isBrokenConnection(error) else { throw error }
+            row = try await read(incoming.request.context.id)
         }
+        guard let row else { return .none }
+        return .key(try await look(at: row, of: incoming.request, incoming.saga))
     }
 
     @inline(never)

@@ -31,7 +31,7 @@ extension ProcessGate {
 }
 
 /// Watches one connection to a foreign system, on which a request is answered before the next is sent, as with HTTP.
-private final class ForeignTap: ConnectionInspector {
+final class ForeignTap: ConnectionInspector {
     private let gate: ProcessGate
     /// Which way the last piece went. What follows it the same way belongs to the same message: a request's body may be read
     /// with its head, or after it.

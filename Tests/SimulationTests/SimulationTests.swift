@@ -2,13 +2,14 @@ import Foundation
 import Simulation
 import Testing
 
-/// The protocol under everything that can go wrong.
+/// The protocol under everything that can go wrong. Between two seeds other tests get their turn, as in `GuardTests`.
 @Suite struct SimulationTests {
-    @Test func everySeedKeepsThePromises() throws {
+    @Test func everySeedKeepsThePromises() async throws {
         let first = Seeds.first()
         var total = Tally()
         var sizes: [Int] = []
         for number in 0..<Seeds.count {
+            await Task.yield()
             let simulation = Simulation(seed: first &+ UInt64(number))
             total.add(simulation.tally)
             sizes.append(simulation.tally.events)

@@ -8,12 +8,14 @@ import Testing
 /// the others run into their bounds.
 @Suite(.serialized) struct GuardTests {
     /// Several times what the rarest of them needs.
-    private static let seeds = 60_000
+    private static let seeds: UInt64 = 60_000
+    /// Where it showed last that the rarest is missing: looked at first, since the way there takes minutes.
+    private static let lastSeen: [String: UInt64] = ["attempts rise": 21_921]
     private static let shown = Guards.names.filter { !Guards.rare.contains($0.guard) }.map(\.name)
 
     @Test(arguments: shown) func isMissed(_ name: String) async throws {
         let missing = try #require(Guards.names.first { $0.name == name }?.guard)
-        for seed in 1...UInt64(Self.seeds) {
+        for seed in [Self.lastSeen[name] ?? 1] + Array(1...Self.seeds) {
             await Task.yield()
             let simulation = Simulation(seed: seed, guards: Guards.all.subtracting(missing))
             guard let violation = simulation.violation else { continue }

@@ -9,6 +9,7 @@ struct UnexpectedAnswer: Error, CustomStringConvertible {
 extension Outcome {
     /// - Parameter replayed: whether the answer must have been given before.
     /// - Throws: `UnexpectedAnswer` unless it is finished.
+    // What it says of others is no part of the frame of whoever waits for this one.
     @inline(never)
     func requireFinished(replayed expected: Bool = false) throws {
         guard case .finished(_, let replayed) = self, replayed == expected else {

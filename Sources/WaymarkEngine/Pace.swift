@@ -10,7 +10,7 @@ public struct Pace: Sendable {
     /// The ceiling of the pause after failed rounds, which doubles from `idle` up to it.
     public var longestPause: Duration
     /// The share of its time that the service works while there is more to do, above 0; the rest is the foreground's.
-    public private(set) var share: Double
+    public let share: Double
 
     /// - Parameter share: more than 0, and 1 at most.
     public init(idle: Duration, longestPause: Duration = .seconds(10), share: Double = 1) {

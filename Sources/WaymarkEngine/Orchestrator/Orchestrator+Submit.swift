@@ -81,6 +81,9 @@ extension Orchestrator {
 
     /// Reads the key; claims it where it is free; accepts it where there is none. Reads, inserts and reaper interleave, so in
     /// rounds.
+    ///
+    /// Neither this nor what it calls is inlined: the frames of a caller who waits for hours hold nothing then that is needed
+    /// before or after.
     @inline(never)
     private func accept(_ first: IncomingRequest) async throws -> Submission {
         var incoming = first

@@ -4,7 +4,7 @@ import WaymarkEngine
 /// Work under way in a process that something is done to.
 final class StartedWork<Value: Sendable>: Sendable {
     /// How long a disturbed process may take to notice: longer than any pause of the engine's that no clock shortens.
-    private static var patience: Duration { .seconds(60) }
+    private static var patience: Duration { .seconds(30) }
 
     /// How many of its boundaries are told of a process that hangs.
     private static var shown: Int { 12 }

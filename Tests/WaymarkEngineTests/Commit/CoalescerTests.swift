@@ -112,6 +112,33 @@ import WaymarkTesting
         }
     }
 
+    /// Keys, and what is about rows, are found by their index; other statements are planned as the database is set up to. None
+    /// waits long for a lock while others wait with it.
+    @Test(arguments: [false, true]) func statementsOfTheApplicationHaveTheirSettings(areAboutRows: Bool) async throws {
+        try await Self.withKeys { database, ids async throws in
+            var unit = Self.unit(ids[0])
+            if areAboutRows {
+                let row: RowStatement = """
+                    INSERT INTO effects SELECT id, current_setting('enable_seqscan'), current_setting('lock_timeout')
+                    FROM \(row: ids[0]) AS r (id)
+                    """
+                unit.writes = [.row(row)]
+            } else {
+                unit.writes = [
+                    .query(
+                        """
+                        INSERT INTO effects
+                        VALUES (\(ids[0]), current_setting('enable_seqscan'), current_setting('lock_timeout'))
+                        """)
+                ]
+            }
+            try await Self.coalescer(on: database.client).commit(unit)
+            let found = try await database.client.query("SELECT * FROM effects").decode((UUID, String, String).self)
+            #expect(found.map(\.1) == [areAboutRows ? "off" : "on"])
+            #expect(found.map(\.2) == ["50ms"])
+        }
+    }
+
     /// The parameters' types, where they do not follow from the text.
     private static let progressTypes = """
         (float8, uuid[], int8[], text[], text[], jsonb[], jsonb[], int8[], int8[], text[])

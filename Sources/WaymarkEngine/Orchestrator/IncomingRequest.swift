@@ -7,6 +7,9 @@ final class IncomingRequest: Sendable {
     let request: AcceptedRequest
     private let value: any Sendable
 
+    /// The row's.
+    var id: UUID { request.context.id }
+
     /// - Parameter id: the row's id.
     /// - Throws: what `AcceptedRequest` does.
     @inline(never)

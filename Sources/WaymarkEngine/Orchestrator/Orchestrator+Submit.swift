@@ -105,7 +105,7 @@ extension Orchestrator {
     @inline(never)
     private func attempt(_ incoming: IncomingRequest) async throws -> Submission? {
         if case .key(let submission) = try await lookUp(incoming) { return submission }
-        return try await settle(await start(incoming), of: incoming.request, incoming.saga)
+        return try await settle(await start(incoming), of: incoming)
     }
 
     /// Accepts the key, and runs it.
@@ -113,7 +113,7 @@ extension Orchestrator {
     private func start(_ incoming: IncomingRequest) async -> Conclusion {
         let hold = incoming.hold(clock: engine.clock)
         return await engine.work(under: hold) { [engine] in
-            await incoming.runner(on: engine, hold).acceptAndRun(incoming.request)
+            await incoming.runner(on: engine, hold).acceptAndRun(incoming)
         }
     }
 
@@ -131,16 +131,16 @@ extension Orchestrator {
     @inline(never)
     private func lookUp(_ incoming: IncomingRequest) async throws -> Found {
         // Whoever is at work on the key in this process knows more.
-        if engine.held.isHeld(incoming.request.context.id) { return .none }
+        if engine.held.isHeld(incoming.id) { return .none }
         let row: ObservedRow?
         do {
-            row = try await engine.reader.row(of: incoming.request.context.id)
+            row = try await engine.reader.row(of: incoming.id)
         } catch {
             guard Self.isBrokenConnection(error) else { throw error }
-            row = try await read(incoming.request.context.id)
+            row = try await read(incoming.id)
         }
         guard let row else { return .none }
-        return .key(try await look(at: row, of: incoming.request, incoming.saga))
+        return .key(try await look(at: row, of: incoming))
     }
 
     @inline(never)
@@ -156,9 +156,7 @@ extension Orchestrator {
 
     /// What a conclusion means to the client; nil asks for another round.
     @inline(never)
-    private func settle(
-        _ conclusion: Conclusion, of request: AcceptedRequest, _ saga: RegisteredSaga
-    ) async throws -> Submission? {
+    private func settle(_ conclusion: Conclusion, of incoming: IncomingRequest) async throws -> Submission? {
         switch conclusion {
         case .answered(let answer, let replayed): return .answered(SubmittedAnswer(answer), replayed: replayed)
         case .progress(let progress): return .inProgress(progress)
@@ -166,10 +164,10 @@ extension Orchestrator {
         case .parked(let reason): return .parked(reason)
         case .unreachable(let error): throw error
         case .stopping: throw WaymarkError(.stopping, "this process is stopping; ask again with the same key")
-        case .exists, .lost: return try await look(at: request, saga)
+        case .exists, .lost: return try await look(at: incoming)
         case .beingAccepted:
             // What is committed is answered from the row; what is not yet is being worked on.
-            return try await look(at: request, saga)
+            return try await look(at: incoming)
                 ?? .inProgress(
                     SagaProgress(
                         cause: .running, recoveryPoint: SagaDeclaration.started,
@@ -178,15 +176,14 @@ extension Orchestrator {
     }
 
     /// Answers from the row of a key that somebody else has accepted; claims it where nobody works on it.
-    private func look(at request: AcceptedRequest, _ saga: RegisteredSaga) async throws -> Submission? {
-        guard let row = try await read(request.context.id) else { return nil }
-        return try await look(at: row, of: request, saga)
+    private func look(at incoming: IncomingRequest) async throws -> Submission? {
+        guard let row = try await read(incoming.id) else { return nil }
+        return try await look(at: row, of: incoming)
     }
 
     @inline(never)
-    private func look(
-        at row: ObservedRow, of request: AcceptedRequest, _ saga: RegisteredSaga
-    ) async throws -> Submission? {
+    private func look(at row: ObservedRow, of incoming: IncomingRequest) async throws -> Submission? {
+        let request = incoming.request
         guard row.scope == request.context.scope.description, row.key == request.context.key.description,
             row.saga == request.context.saga
         else { return .mismatch(.saga) }
@@ -199,7 +196,7 @@ extension Orchestrator {
                     cause: .running, recoveryPoint: row.recoveryPoint, retryAfter: EngineLimits.runningRetryAfter))
         }
         let wait = Duration.seconds(max(row.secondsUntilDue ?? 0, 0))
-        let accepted = saga.declaration.accepted
+        let accepted = incoming.saga.declaration.accepted
         let isKnown = row.needs.allSatisfy { accepted.contains($0) }
         if wait > .zero || !isKnown {
             return .inProgress(
@@ -207,18 +204,16 @@ extension Orchestrator {
                     cause: row.isWaiting ? .waiting : .backoff, recoveryPoint: row.recoveryPoint,
                     retryAfter: row.isExpecting ? min(wait, row.patience) : wait))
         }
-        return try await claim(request, saga, fence: row.fence)
+        return try await claim(incoming, fence: row.fence)
     }
 
-    private func claim(
-        _ request: AcceptedRequest, _ saga: RegisteredSaga, fence: Int
-    ) async throws -> Submission? {
+    private func claim(_ incoming: IncomingRequest, fence: Int) async throws -> Submission? {
         let claimedAt = engine.clock.now()
-        let query = engine.statements.claim(request.context.id, fence: fence)
+        let query = engine.statements.claim(incoming.id, fence: fence)
         let claimed = try await engine.postgres.patiently { try await $0.query(query).first.map(ClaimedRow.init) }.get()
         guard let claimed else { return nil }
         engine.metrics.claim(1)
-        let conclusion = await engine.drive(claimed, claimedAt: claimedAt, as: saga)
-        return try await settle(conclusion, of: request, saga)
+        let conclusion = await engine.drive(claimed, claimedAt: claimedAt, as: incoming.saga)
+        return try await settle(conclusion, of: incoming)
     }
 }

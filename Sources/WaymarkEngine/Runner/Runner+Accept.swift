@@ -3,16 +3,14 @@ import Waymark
 
 extension Runner {
     /// Accepts a new key and runs it. Where the first step is an atomic phase, acceptance and phase are one transaction.
-    func acceptAndRun(_ request: AcceptedRequest) async -> Conclusion {
-        switch await begin(request) {
-        case .end(let ending): conclusion(of: ending)
-        case .next(let action): await drive(action)
-        }
+    func acceptAndRun(_ incoming: IncomingRequest) async -> Conclusion {
+        if let ending = await begin(incoming) { return conclusion(of: ending) }
+        return conclusion(of: await pursue())
     }
 
     @inline(never)
-    private func begin(_ request: AcceptedRequest) async -> Progression {
-        await isInteractive ? acceptApart(request) : accept(request)
+    private func begin(_ incoming: IncomingRequest) async -> Ending? {
+        take(await isInteractive ? acceptApart(incoming.request) : accept(incoming.request))
     }
 
     /// Whether the first step is a phase that waits for the database.

@@ -4,12 +4,13 @@ import Waymark
 extension Runner {
     /// Goes on with a key that is held, until it is answered, given back, parked or lost.
     func run() async -> Conclusion {
-        await drive(machine.resume(sincePoint: sincePoint))
+        conclusion(of: await resume())
     }
 
-    @inline(never)
-    func drive(_ first: RunMachine.Action) async -> Conclusion {
-        conclusion(of: await pursue(first))
+    /// Goes on from the recovery point.
+    func resume() async -> Ending {
+        action = machine.resume(sincePoint: sincePoint)
+        return await pursue()
     }
 
     func conclusion(of ending: Ending) -> Conclusion {
@@ -31,27 +32,35 @@ extension Runner {
         indirect case end(Ending)
     }
 
-    func pursue(_ first: RunMachine.Action) async -> Ending {
-        var action = first
+    /// Does one thing after the other, from `action` on.
+    func pursue() async -> Ending {
         while true {
-            let progression: Progression
-            if case .perform(let work) = action {
-                progression = await performAndSettle(work)
-            } else {
-                progression = await record(action)
-            }
-            switch progression {
-            case .next(let next): action = next
-            case .end(let ending): return ending
-            }
+            if let ending = await act() { return ending }
+        }
+    }
+
+    /// Does what is next, and finds out what comes then. What that is stays out of the frames of those who wait.
+    @inline(never)
+    private func act() async -> Ending? {
+        guard case .perform(let work)? = action else { return take(await record()) }
+        return take(await performAndSettle(work))
+    }
+
+    /// - Returns: the ending, where there is nothing more to do.
+    func take(_ progression: Progression) -> Ending? {
+        switch progression {
+        case .next(let next):
+            action = next
+            return nil
+        case .end(let ending): return ending
         }
     }
 
     /// Whatever is done beside performing.
     @inline(never)
-    private func record(_ action: RunMachine.Action) async -> Progression {
+    private func record() async -> Progression {
         switch action {
-        case .perform: preconditionFailure("what is performed is settled")
+        case nil, .perform: preconditionFailure("what is performed is settled")
         case .done: .end(ending)
         case .begin(let work): await begin(work)
         case .reconcile(let work): await reconcile(work)

@@ -108,7 +108,7 @@ extension Runner {
             let left = Duration.seconds(due - clock.seconds) - (now - clock.at)
             if left > Self.tolerance { return .waiting(until: now + left, event: state?.event, isIdle: isIdle) }
         }
-        switch await pursue(machine.resume(sincePoint: sincePoint)) {
+        switch await resume() {
         case .branch(let end): return end
         case .concluded: preconditionFailure("a branch has no conclusion of its own")
         }

@@ -11,6 +11,8 @@ final class Runner {
     let key: HeldKey
     var line: Line
     var machine: RunMachine
+    /// What the machine says is to be done next.
+    var action: RunMachine.Action?
     var journal: Journal
     /// The branches of the group that the key is in, by their names.
     var branches: [String: BranchState]

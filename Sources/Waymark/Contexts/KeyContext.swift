@@ -1,7 +1,9 @@
 public import Foundation
 
 /// Which request a step is working for.
-public struct KeyContext: Sendable, Hashable {
+///
+/// A class, since everything that is done for a request carries it.
+public final class KeyContext: Sendable {
     /// The row's id: derived from scope and key, so the same for every attempt, and never another request's.
     public let id: UUID
     public let scope: Scope
@@ -27,5 +29,17 @@ public struct KeyContext: Sendable, Hashable {
         self.key = key
         self.saga = saga
         self.incarnation = incarnation
+    }
+}
+
+extension KeyContext: Hashable {
+    public static func == (one: KeyContext, other: KeyContext) -> Bool {
+        one.id == other.id && one.incarnation == other.incarnation && one.scope == other.scope
+            && one.key == other.key && one.saga == other.saga
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(incarnation)
     }
 }

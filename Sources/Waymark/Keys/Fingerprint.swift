@@ -6,7 +6,9 @@ package struct Fingerprint: Sendable, Hashable {
     /// The version of the algorithm, stored beside each fingerprint, so that a later one can tell old rows.
     package static let version = 1
 
-    package let bytes: Data
+    private let digest: SHA256Digest
+
+    package var bytes: Data { Data(digest) }
 
     /// The fingerprint of a request's JSON text.
     /// - Throws: `WaymarkError` (`invalidJSON`) when the text is not strict JSON.
@@ -16,10 +18,9 @@ package struct Fingerprint: Sendable, Hashable {
 
     /// The fingerprint of a request's canonical text, as `JSONCoding.encode` makes it: nothing is parsed.
     package init(canonical json: String) {
-        bytes = SHA256.hash(text: json).withUnsafeBytes { Data($0) }
+        digest = SHA256.hash(text: json)
     }
 
-    package init(bytes: Data) {
-        self.bytes = bytes
-    }
+    /// Whether these are the bytes of a fingerprint that was stored.
+    package func matches(_ bytes: Data) -> Bool { digest == bytes }
 }

@@ -79,7 +79,7 @@ final class Engine: Sendable {
             throw TransientError("the key '\(started.key)' is being accepted right now")
         }
         guard row.scope == scope.description, row.key == started.key.description, row.saga == started.saga,
-            row.fingerprint == request.fingerprint.bytes
+            request.fingerprint.matches(row.fingerprint)
         else { throw WaymarkError(.keyTaken, "the key belongs to another request", field: IdempotencyKey.field) }
     }
 

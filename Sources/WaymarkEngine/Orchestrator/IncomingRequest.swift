@@ -13,7 +13,7 @@ final class IncomingRequest: Sendable {
     /// - Parameter id: the row's id.
     /// - Throws: what `AcceptedRequest` does.
     @inline(never)
-    init(_ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope) throws {
+    init(_ prepared: consuming PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope) throws {
         saga = prepared.saga
         value = prepared.request.value
         request = try AcceptedRequest(

@@ -67,14 +67,14 @@ extension Orchestrator {
 
     /// Runs a request to its answer, or says how far it is: `run` for front doors, with the answer's JSON.
     package func submit(
-        _ prepared: PreparedRequest, key: IdempotencyKey, scope: Scope
+        _ prepared: consuming PreparedRequest, key: IdempotencyKey, scope: Scope
     ) async throws -> Submission {
         try await submit(prepared, id: KeyIdentity.rowID(scope: scope, key: key), key: key, scope: scope)
     }
 
     /// - Parameter id: the row's id.
     func submit(
-        _ prepared: PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope
+        _ prepared: consuming PreparedRequest, id: UUID, key: IdempotencyKey, scope: Scope
     ) async throws -> Submission {
         try await accept(IncomingRequest(prepared, id: id, key: key, scope: scope))
     }
@@ -187,7 +187,7 @@ extension Orchestrator {
         guard row.scope == request.context.scope.description, row.key == request.context.key.description,
             row.saga == request.context.saga
         else { return .mismatch(.saga) }
-        if row.fingerprint != request.fingerprint.bytes { return .mismatch(.request) }
+        if !request.fingerprint.matches(row.fingerprint) { return .mismatch(.request) }
         if row.done, let answer = row.answer { return .answered(SubmittedAnswer(answer), replayed: true) }
         if let reason = row.parkedReason { return .parked(ParkedReason(rawValue: reason) ?? .unreadableState) }
         if row.leased {

@@ -15,8 +15,10 @@ extension String: PostgresCodable, PostgresArrayElement, PostgresArrayDecodable 
     }
 
     public func encodeElement(into buffer: inout [UInt8]) throws {
-        guard !utf8.contains(0) else { throw PostgresError(.encoding, PostgresBindings.nulMessage) }
+        let offset = buffer.count
         buffer.append(contentsOf: utf8)
+        // Of the bytes, which lie in a row: the text's own are found one by one.
+        guard !buffer[offset...].contains(0) else { throw PostgresError(.encoding, PostgresBindings.nulMessage) }
     }
 
     /// Takes the text types, json, jsonb, uuid, enums and other types whose binary form is text.

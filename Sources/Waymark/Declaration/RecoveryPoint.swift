@@ -28,16 +28,17 @@ package struct RecoveryPoint: Sendable, Hashable {
     }
 
     package init(_ text: String) {
-        var rest = text[...]
-        if rest.last == "]", let bracket = rest.lastIndex(of: "[") {
-            element = Int(rest[rest.index(after: bracket)...].dropLast())
+        // By bytes, which takes a fraction of going by characters; none of ASCII is a part of something else.
+        var rest = text.utf8[...]
+        if rest.last == UInt8(ascii: "]"), let bracket = rest.lastIndex(of: UInt8(ascii: "[")) {
+            element = Int(String(rest[rest.index(after: bracket)...].dropLast()) ?? "")
             rest = rest[..<bracket]
         }
-        if let colon = rest.lastIndex(of: ":") {
-            stage = Stage(rawValue: String(rest[rest.index(after: colon)...]))
+        if let colon = rest.lastIndex(of: UInt8(ascii: ":")) {
+            stage = String(rest[rest.index(after: colon)...]).flatMap(Stage.init)
             if stage != nil { rest = rest[..<colon] }
         }
-        step = String(rest)
+        step = rest.endIndex == text.endIndex ? text : String(Substring(rest))
     }
 
     package var description: String {

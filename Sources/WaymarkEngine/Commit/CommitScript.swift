@@ -17,7 +17,7 @@ struct CommitScript {
         /// What its error means to its unit.
         func failure(_ error: PostgresError) -> BatchFailure {
             switch (part, error.sqlState) {
-            case (.acceptance, .divisionByZero?): BatchFailure(unit: unit, error: KeyExists())
+            case (.acceptance, .uniqueViolation?): BatchFailure(unit: unit, error: KeyExists())
             case (.acceptance, .lockNotAvailable?): BatchFailure(unit: unit, error: KeyBusy())
             case (.guarded, .divisionByZero?): BatchFailure(unit: unit, error: GuardFailed())
             case (.row, .divisionByZero?):
@@ -64,10 +64,10 @@ struct CommitScript {
     private mutating func moveKeys(_ units: [CommitUnit], sharing isShared: Bool, _ statements: KeyStatements) {
         if isShared {
             let acceptances = units.compactMap(\.acceptance)
-            if !acceptances.isEmpty { appendAcceptance(of: acceptances, statements) }
+            if !acceptances.isEmpty { append(statements.accept(acceptances), .acceptance) }
         } else {
             for (index, unit) in units.enumerated() {
-                if let acceptance = unit.acceptance { appendAcceptance(of: [acceptance], statements, index) }
+                if let acceptance = unit.acceptance { append(statements.accept([acceptance]), .acceptance, of: index) }
             }
         }
         let progress = isShared ? units.compactMap(\.progress) : []
@@ -80,21 +80,16 @@ struct CommitScript {
         }
     }
 
-    private mutating func appendAcceptance(
-        of keys: [KeyStatements.Acceptance], _ statements: KeyStatements, _ unit: Int? = nil
-    ) {
-        append(statements.orFail(statements.accept(keys), unlessRows: keys.count), .acceptance, of: unit)
-    }
-
     private mutating func shareWrites(_ units: [CommitUnit], _ statements: KeyStatements) {
         let jobs = units.flatMap(\.jobs)
         if !jobs.isEmpty { append(statements.stage(jobs), .other) }
-        let groups = Self.grouped(units.compactMap(\.rows))
-        // A join to rows must not keep a plan from when its table was empty; an insert has none.
-        let joins = groups.contains { !$0[0].isInsert }
-        if joins { append("SET LOCAL plan_cache_mode TO force_custom_plan", .other) }
-        for group in groups { append(RowStatement.query(group), .row) }
-        if joins { append("SET LOCAL plan_cache_mode TO DEFAULT", .other) }
+        for group in Self.grouped(units.compactMap(\.rows)) {
+            // A join to rows must not keep a plan from when its table was empty; an insert has none.
+            let joins = !group[0].isInsert
+            if joins { append("SET LOCAL plan_cache_mode TO force_custom_plan", .other) }
+            append(RowStatement.query(group), .row)
+            if joins { append("SET LOCAL plan_cache_mode TO DEFAULT", .other) }
+        }
         for (index, unit) in units.enumerated() where unit.rows == nil { appendWrites(of: unit, index) }
     }
 

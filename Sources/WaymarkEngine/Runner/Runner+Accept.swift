@@ -80,12 +80,12 @@ extension Runner {
                 return try await runPhase(work, isolation, timeout, { try await body(input, $0) }) { value in
                     [
                         KeyStatements.settings(lockWait: EngineLimits.acceptLockWait, lookupsOnly: false),
-                        statements.orFail(statements.accept([acceptance(value)]), unlessRows: 1),
+                        statements.accept([acceptance(value)]),
                     ]
                 }
             } catch let failure as PostgresTransactionError where failure.stage == .closing(1) {
                 switch failure.error.sqlState {
-                case .divisionByZero?: throw KeyExists()
+                case .uniqueViolation?: throw KeyExists()
                 case .lockNotAvailable?: throw KeyBusy()
                 default: throw failure
                 }

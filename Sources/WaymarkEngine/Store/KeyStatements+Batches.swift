@@ -20,8 +20,7 @@ extension KeyStatements {
         let answer: StoredAnswer?
     }
 
-    /// Inserts new keys, held by us. Gives the ids of those that are ours; not of one that exists (after waiting for whoever
-    /// is inserting it right now).
+    /// Inserts new keys, held by us. Fails with 23505 where one exists, after waiting for whoever is inserting it right now.
     ///
     /// In the order of their ids, so that two processes with keys in common do not wait for each other.
     func accept(_ acceptances: [Acceptance]) -> PostgresQuery {
@@ -40,8 +39,6 @@ extension KeyStatements {
             FROM \(table: keys, by: holder)
                 AS a (id, scope, key, incarnation, saga, saga_version, fingerprint, point, steps_version, fence, status,
                     body, request, entry)
-            ON CONFLICT (id) DO NOTHING
-            RETURNING id
             """
     }
 

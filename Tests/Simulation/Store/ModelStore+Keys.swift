@@ -48,7 +48,7 @@ extension ModelStore {
         }
     }
 
-    /// ON CONFLICT DO NOTHING: waits for whoever is inserting the same key, and also for whoever is updating it.
+    /// Gives no row where the id is taken. Waits for whoever is inserting the same key, and also for whoever is updating it.
     private mutating func insert(_ row: ModelKey, in transaction: TransactionID) -> Execution {
         if let owner = isLocked(row.id, for: transaction) { return .blocked(by: owner, saw: nil) }
         if visible(row.id, to: transaction) != nil { return .rows(Rows()) }

@@ -68,7 +68,8 @@ struct RealStore: Sendable {
         }
         switch statement {
         case .accept(let new, let holder):
-            return statements(holder).accept([.init(request: try request(new), first: Self.first(new.first))])
+            return Self.unlessTaken(
+                statements(holder).accept([.init(request: try request(new), first: Self.first(new.first))]))
         case .start(let new): return statements().start(try request(new))
         case .read(let id): return statements().observe(id)
         case .claim(let id, let fence, let holder): return statements(holder).claim(id, fence: fence)
@@ -88,6 +89,11 @@ struct RealStore: Sendable {
         case .bury(let id, let fence): return jobStatements.bury(id, fence: fence, error: "down")
         case .effect: preconditionFailure("the application's own tables are no concern of the engine's")
         }
+    }
+
+    /// An insert that finds the id taken gives no row, as the model's, in place of an error which would end the transaction.
+    private static func unlessTaken(_ insert: PostgresQuery) -> PostgresQuery {
+        PostgresQuery(unsafeSQL: "\(insert.sql) ON CONFLICT (id) DO NOTHING RETURNING id", binds: insert.binds)
     }
 
     private func write(

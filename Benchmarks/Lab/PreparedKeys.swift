@@ -19,29 +19,40 @@ enum PreparedKeys {
             """)
     }
 
-    /// Adds copies of the one finished key that is there: real rows, but for their ids.
+    /// Adds copies of the one finished key that is there: real rows, but for their ids. Each is inserted as a key is when it
+    /// is accepted, and finished by an update, so that it lies on its page as keys do that were run: one that was inserted
+    /// as long as it is now would leave room on the page for a key of somebody else's.
     /// - Parameter isExpired: whether the reaper may remove them now.
     static func copyFinished(_ count: Int, isExpired: Bool, in database: Database) async throws {
-        guard count > 0 else { return }
         let columns = try await database.postgres.query(
             """
             SELECT attname::text FROM pg_attribute
             WHERE attrelid = 'waymark.keys'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
             """
         ).decode(String.self)
-        let values = columns.map { column in
-            switch column {
-            case "id", "incarnation": "gen_random_uuid()"
-            case "key": "'copy-' || n"
-            case "expires_at": isExpired ? "now() - interval '1 second'" : "now() + interval '1 day'"
-            default: "k.\(column)"
-            }
+        let values = columns.map { finished($0, isExpired) }
+        for start in stride(from: 0, to: count, by: copiesAtATime) {
+            let copies = min(copiesAtATime, count - start)
+            try await abandon(copies, saga: "copied", request: "null", in: database)
+            try await database.postgres.execute(
+                """
+                UPDATE waymark.keys AS k
+                SET (\(unescaped: columns.joined(separator: ", "))) = ROW (\(unescaped: values.joined(separator: ", ")))
+                FROM (SELECT * FROM waymark.keys WHERE done LIMIT 1) AS f
+                WHERE k.saga = 'copied' AND NOT k.done
+                """)
         }
-        try await database.postgres.execute(
-            """
-            INSERT INTO waymark.keys (\(unescaped: columns.joined(separator: ", ")))
-            SELECT \(unescaped: values.joined(separator: ", "))
-            FROM (SELECT * FROM waymark.keys WHERE done LIMIT 1) AS k, generate_series(1, \(count)::int) AS n
-            """)
+    }
+
+    /// Between two of them, vacuum may remove what the ones before left.
+    private static let copiesAtATime = 100_000
+
+    /// What a copied key has in a column when it is finished.
+    private static func finished(_ column: String, _ isExpired: Bool) -> String {
+        switch column {
+        case "id", "key", "incarnation": "k.\(column)"
+        case "expires_at": isExpired ? "now() - interval '1 second'" : "now() + interval '1 day'"
+        default: "f.\(column)"
+        }
     }
 }

@@ -27,10 +27,12 @@ enum PreparedKeys {
         let columns = try await database.postgres.query(
             """
             SELECT attname::text FROM pg_attribute
-            WHERE attrelid = 'waymark.keys'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+            WHERE attrelid = 'waymark.keys'::regclass AND attnum > 0 AND NOT attisdropped
+                AND attname <> ALL(ARRAY['id', 'key', 'incarnation'])
             """
         ).decode(String.self)
-        let values = columns.map { finished($0, isExpired) }
+        let expiry = isExpired ? "now() - interval '1 second'" : "now() + interval '1 day'"
+        let values = columns.map { $0 == "expires_at" ? expiry : "f.\($0)" }
         for start in stride(from: 0, to: count, by: copiesAtATime) {
             let copies = min(copiesAtATime, count - start)
             try await abandon(copies, saga: "copied", request: "null", in: database)
@@ -46,13 +48,4 @@ enum PreparedKeys {
 
     /// Between two of them, vacuum may remove what the ones before left.
     private static let copiesAtATime = 100_000
-
-    /// What a copied key has in a column when it is finished.
-    private static func finished(_ column: String, _ isExpired: Bool) -> String {
-        switch column {
-        case "id", "key", "incarnation": "k.\(column)"
-        case "expires_at": isExpired ? "now() - interval '1 second'" : "now() + interval '1 day'"
-        default: "f.\(column)"
-        }
-    }
 }

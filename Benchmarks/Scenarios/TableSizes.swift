@@ -33,7 +33,6 @@ struct TableSizes: Scenario {
                 try await PreparedKeys.copyFinished(size, isExpired: false, in: database)
                 let megabytes = try await database.number("SELECT pg_total_relation_size('waymark.keys') / 1e6")
                 lab.say("  \(size) finished keys: \(Int(megabytes)) MB")
-                try await database.postgres.execute("VACUUM (ANALYZE) waymark.keys")
                 let table = Table(
                     size: size, database: database, orchestrator: orchestrator, payments: payments,
                     keysBefore: size + 1)

@@ -43,6 +43,8 @@ let package = Package(
         .executable(name: "demo", targets: ["demo"]),
         .executable(name: "chaos", targets: ["chaos"]),
         .executable(name: "bench", targets: ["bench"]),
+        // A file of its own, for tests to preload into processes.
+        .library(name: "RealTimers", type: .dynamic, targets: ["RealTimers"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -265,6 +267,7 @@ let package = Package(
             path: "Tests/CrashFixture",
             swiftSettings: settings
         ),
+        .target(name: "RealTimers", path: "Tests/RealTimers"),
         .target(
             name: "SandboxLedger",
             dependencies: [asyncHTTPClient, nioCore],

@@ -111,15 +111,17 @@ public struct TestProcess: Sendable {
         return variables
     }
 
-    /// The executable that was built along with the tests: beside their bundle, or above it.
-    private static func path(of executable: String) throws -> String {
+    /// What was built along with the tests: beside their bundle, or above it.
+    /// - Parameter product: an executable, or a library's file such as `libRealTimers.so`.
+    /// - Throws: `ConditionNotMet` where there is none.
+    public static func path(of product: String) throws -> String {
         var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         for _ in 0..<5 {
-            let path = folder.appending(path: executable).path
+            let path = folder.appending(path: product).path
             var isFolder: ObjCBool = false
             if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue { return path }
             folder.deleteLastPathComponent()
         }
-        throw ConditionNotMet(description: "no \(executable) beside \(CommandLine.arguments[0])")
+        throw ConditionNotMet(description: "no \(product) beside \(CommandLine.arguments[0])")
     }
 }

@@ -10,7 +10,7 @@ import WaymarkTesting
 /// Processes whose clock is an hour off, or jumps while they run: the database's clock is the only one that counts.
 @Suite struct ClockTests {
     private static let hour = 3600
-    /// Each process dies some three times; they start slowly, for the library is asked at every look at the clock.
+    /// Each process dies some three times.
     private static let kills = 12
 
     /// The invariants of `WithdrawalKillTests`, with processes that agree on nothing about the time.
@@ -37,6 +37,8 @@ import WaymarkTesting
                 settings: clock.settings
             ) { process in
                 let base = URL(string: "http://127.0.0.1:\(try await process.port())")
+                let timers = try await eventually("it has timers") { try Self.timers(of: process) }
+                #expect(timers.allSatisfy { $0 < Self.hour / 2 }, "only its wall clock is off")
                 let date = Date() + 2
                 let client = WaymarkClient(bases: { base.map { [$0] } ?? [] })
                 let answer = try await client.post(
@@ -52,6 +54,19 @@ import WaymarkTesting
             let itsTime = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(String(told.1))
             #expect(abs(itsTime.timeIntervalSince(ended.result.asked) - Double(ahead)) < 600, "its clock really is off")
         }
+    }
+
+    /// In how many seconds each of its timers ends; nil when none is set.
+    private static func timers(of process: TestProcess) throws -> [Int]? {
+        let folder = "/proc/\(process.pid)/fdinfo"
+        let timers = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { file -> Int? in
+            // What is closed meanwhile is no timer.
+            let info = (try? String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)) ?? ""
+            guard let left = info.firstMatch(of: /it_value: \((\d+), (\d+)\)/), left.1 != "0" || left.2 != "0"
+            else { return nil }
+            return Int(left.1)
+        }
+        return timers.isEmpty ? nil : timers
     }
 
     /// When the saga met, in seconds since 1970.

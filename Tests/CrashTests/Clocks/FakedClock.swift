@@ -43,7 +43,9 @@ struct FakedClock: Sendable {
     }
 
     private init(_ settings: [String: String]) throws {
-        variables = settings.merging(["LD_PRELOAD": try Self.library]) { given, _ in given }
+        // Timers first: see there.
+        let libraries = [try TestProcess.path(of: "libRealTimers.so"), try Self.library]
+        variables = settings.merging(["LD_PRELOAD": libraries.joined(separator: ":")]) { given, _ in given }
     }
 
     private static func offset(_ seconds: Int) -> String { seconds < 0 ? "\(seconds)s" : "+\(seconds)s" }

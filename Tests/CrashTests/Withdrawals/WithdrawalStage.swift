@@ -32,39 +32,49 @@ final class WithdrawalStage: Sendable {
         ]
     }
 
+    /// What was asked for, with its answers: the first one, and that to a repeat when all is over.
+    typealias Results = [(order: WithdrawalOrder, answer: Answer, repeated: Answer)]
+
     /// Has the clients ask for withdrawals until everything was killed as often as planned.
-    /// - Returns: what was asked for, with its answers: the first one, and that to a repeat when all is over.
-    func run() async throws -> [(order: WithdrawalOrder, answer: Answer, repeated: Answer)] {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+    func run() async throws -> Results {
+        try await withThrowingTaskGroup(of: Results.self) { group in
             // Whatever fails, the processes must not outlive it.
             defer { plan.end() }
             for slot in 0..<Self.orchestrators + Self.completionists {
                 group.addTask {
-                    defer { self.plan.end() }
                     try await self.keepRunning(slot)
+                    return []
                 }
             }
-            try await eventually("an orchestrator listens") { servers.withLock { !$0.isEmpty } }
-            let answered = try await forEachClient { client in
-                var random = self.plan.random(stream: 100 + client)
-                var answered: [(WithdrawalOrder, Answer)] = []
-                while !self.plan.isKilled {
-                    let order = WithdrawalOrder(key: "\(client)-\(answered.count)", using: &random)
-                    answered.append((order, try await self.ask(for: order)))
-                }
-                return answered
+            group.addTask {
+                defer { self.plan.end() }
+                return try await self.ask()
             }
-            let repeated = try await forEachClient { client in
-                var repeated: [(WithdrawalOrder, Answer, Answer)] = []
-                for (order, answer) in answered[client] {
-                    repeated.append((order, answer, try await self.ask(for: order)))
-                }
-                return repeated
-            }
-            plan.end()
-            try await group.waitForAll()
-            return repeated.flatMap { $0.map { (order: $0.0, answer: $0.1, repeated: $0.2) } }
+            // The first failure, of a process or of a client, ends them all.
+            return try await group.reduce(into: []) { $0 += $1 }
         }
+    }
+
+    /// Has each client ask for one withdrawal after the other, and for all of them again.
+    private func ask() async throws -> Results {
+        try await eventually("an orchestrator listens") { servers.withLock { !$0.isEmpty } }
+        let answered = try await forEachClient { client in
+            var random = self.plan.random(stream: 100 + client)
+            var answered: [(WithdrawalOrder, Answer)] = []
+            while !self.plan.isKilled {
+                let order = WithdrawalOrder(key: "\(client)-\(answered.count)", using: &random)
+                answered.append((order, try await self.ask(for: order)))
+            }
+            return answered
+        }
+        let repeated = try await forEachClient { client in
+            var repeated: [(WithdrawalOrder, Answer, Answer)] = []
+            for (order, answer) in answered[client] {
+                repeated.append((order, answer, try await self.ask(for: order)))
+            }
+            return repeated
+        }
+        return repeated.flatMap { $0.map { (order: $0.0, answer: $0.1, repeated: $0.2) } }
     }
 
     /// Runs one process after the other, and kills each, until the plan is carried out; then one until it is ended.

@@ -1,58 +1,52 @@
-import DequeModule
 import Synchronization
 
 /// Gathers what many tasks ask for into few batches: whatever comes in while the batches before are under way goes into the
 /// next one.
 ///
 /// Nobody waits for company: what finds a place free is begun at once, so a lone item is as fast as by itself. The idea is
-/// that of a database's group commit.
+/// that of a database's group commit. Nor does anybody wait long for batches that do not end: another begins beside them.
 final class Batches<Item: Sendable>: Sendable {
-    private struct State {
-        var waiting: Deque<Item> = []
-        var running = 0
-    }
-
-    private let state = Mutex(State())
-    private let places: Int
-    private let items: Int
-    private let bytes: @Sendable (Item) -> Int
+    private let queue: Mutex<BatchQueue<Item>>
+    private let longestWait: Duration
 
     /// - Parameters:
     ///   - places: batches under way at the same time.
+    ///   - mostPlaces: the same where none of them ends for `longestWait`, or, for who comes within it, twice that.
     ///   - items: in one batch at most.
     ///   - bytes: what an item takes of `EngineLimits.batchBytes`.
-    init(places: Int, items: Int, bytes: @escaping @Sendable (Item) -> Int = { _ in 0 }) {
-        self.places = places
-        self.items = items
-        self.bytes = bytes
+    init(
+        places: Int, mostPlaces: Int, longestWait: Duration, items: Int,
+        bytes: @escaping @Sendable (Item) -> Int = { _ in 0 }
+    ) {
+        queue = Mutex(BatchQueue(places: places, mostPlaces: mostPlaces, itemLimit: items, bytes: bytes))
+        self.longestWait = longestWait
     }
 
-    /// - Returns: Whether a place is free: then the caller has ``next()`` performed, again and again, until there is none.
-    func add(_ item: Item) -> Bool {
-        state.withLock { state in
-            state.waiting.append(item)
-            if state.running == places { return false }
-            state.running += 1
-            return true
+    /// Has `perform` do the item with those that wait beside it: not in the caller's task, since its cancellation must not
+    /// reach what others asked for, nor what is said of it to tracing.
+    func add(_ item: Item, _ perform: @escaping @Sendable ([Item]) async -> Void) {
+        switch queue.withLock({ $0.add(item) }) {
+        case .none: break
+        case .begin: begin(perform)
+        case .watch: Task.detached { [self] in await watch(perform) }
         }
     }
 
-    /// What to do next at a place that was taken; nil gives it back.
-    func next() -> [Item]? {
-        state.withLock { state in
-            if state.waiting.isEmpty {
-                state.running -= 1
-                return nil
+    private func begin(_ perform: @escaping @Sendable ([Item]) async -> Void) {
+        Task.detached { [self] in
+            var last: BatchQueue<Item>.Batch?
+            while let batch = queue.withLock({ $0.next(after: last) }) {
+                await perform(batch.items)
+                last = batch
             }
-            var sum = 0
-            let batch = Array(
-                state.waiting.prefix(items).prefix { item in
-                    // The first fits, however large it is.
-                    defer { sum += bytes(item) }
-                    return sum < EngineLimits.batchBytes
-                })
-            state.waiting.removeFirst(batch.count)
-            return batch
+        }
+    }
+
+    private func watch(_ perform: @escaping @Sendable ([Item]) async -> Void) async {
+        while let mark = queue.withLock({ $0.mark() }) {
+            // Nobody cancels a detached task.
+            try? await Task.sleep(for: longestWait)
+            if queue.withLock({ $0.isStuck(since: mark) }) { begin(perform) }
         }
     }
 }

@@ -22,7 +22,9 @@ final class Coalescer: Sendable {
         _ configuration: EngineConfiguration.Coalescing?, on postgres: PostgresClient, _ statements: KeyStatements
     ) {
         batches = configuration.map {
-            Batches(places: $0.transactions, items: $0.units, bytes: { $0.unit.bytes })
+            Batches(
+                places: $0.transactions, mostPlaces: postgres.configuration.maximumConnections / 2,
+                longestWait: $0.longestWait, items: $0.units, bytes: { $0.unit.bytes })
         }
         self.statements = statements
         self.postgres = postgres
@@ -35,11 +37,7 @@ final class Coalescer: Sendable {
         try await withCheckedContinuation { waiter in
             let pending = Pending(unit: unit, waiter: waiter)
             guard let batches else { return alone(pending) }
-            guard batches.add(pending) else { return }
-            // Not the caller's task: its cancellation must not reach the units of others, nor what is said of it to tracing.
-            Task.detached { [self] in
-                while let batch = batches.next() { await settle(batch[...], .together) }
-            }
+            batches.add(pending) { [self] in await settle($0[...], .together) }
         }.get()
     }
 

@@ -24,6 +24,9 @@ public struct EngineConfiguration: Sendable {
         public var transactions = 3
         /// Commits in one transaction at most: no one waits longer than for so many of others.
         public var units = 64
+        /// How long commits wait while none of the transactions under way ends: then another begins beside them, as long as
+        /// they take no more than half of the pool's connections. Longer than a transaction commonly takes.
+        public var longestWait: Duration = .milliseconds(5)
 
         public init() {}
     }

@@ -30,12 +30,17 @@ final class KeyReader: Sendable {
     private static let places = 2
     /// In one statement at most: an answer is up to 256 KiB.
     private static let keys = 64
+    /// For readings that do not end, until another begins beside them: longer than one commonly takes.
+    private static let longestWait: Duration = .milliseconds(5)
 
-    private let batches = Batches<Reading>(places: places, items: keys)
+    private let batches: Batches<Reading>
     private let postgres: PostgresClient
     private let statements: KeyStatements
 
     init(on postgres: PostgresClient, _ statements: KeyStatements) {
+        batches = Batches(
+            places: Self.places, mostPlaces: postgres.configuration.maximumConnections / 2,
+            longestWait: Self.longestWait, items: Self.keys)
         self.postgres = postgres
         self.statements = statements
     }
@@ -47,10 +52,7 @@ final class KeyReader: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
                 reading.wait(waiter) { Task.isCancelled }
-                guard batches.add(reading) else { return }
-                Task.detached { [self] in
-                    while let batch = batches.next() { await read(batch) }
-                }
+                batches.add(reading) { [self] in await read($0) }
             }
         } onCancel: {
             reading.resume(.failure(CancellationError()))

@@ -26,10 +26,11 @@ import WaymarkTesting
             postgres: client, sagas: try SagaRegistry([saga]), configuration: configuration, logger: logger)
     }
 
-    /// One transaction at a time, so that whatever comes meanwhile shares the next one.
+    /// One transaction at a time, however long it takes, so that whatever comes meanwhile shares the next one.
     static let narrow: EngineConfiguration.Coalescing = {
         var coalescing = EngineConfiguration.Coalescing()
         coalescing.transactions = 1
+        coalescing.longestWait = .seconds(3600)
         return coalescing
     }()
 

@@ -11,8 +11,10 @@ import WaymarkTesting
     private static let statements = KeyStatements(
         schema: .waymark, holder: "test", lease: .seconds(15), retention: .hours(24))
 
-    private static func coalescer(on client: PostgresClient) -> Coalescer {
-        Coalescer(CoalescedRunTests.narrow, on: client, statements)
+    private static func coalescer(
+        on client: PostgresClient, _ coalescing: EngineConfiguration.Coalescing = CoalescedRunTests.narrow
+    ) -> Coalescer {
+        Coalescer(coalescing, on: client, statements)
     }
 
     /// Ten keys on record, with fence 1 at "started".
@@ -109,6 +111,29 @@ import WaymarkTesting
             for result in await committing.value { try result.get() }
             let reserved = try await database.client.query("SELECT item, reserved FROM stock ORDER BY item")
             #expect(try reserved.decode((String, Int).self).map { "\($0) \($1)" } == ["book 9", "lamp 1"])
+        }
+    }
+
+    /// The only place has a statement that does not end. What comes then is committed all the same.
+    @Test func aSlowOneHoldsUpNobody() async throws {
+        try await Self.withKeys { database, ids async throws in
+            var coalescing = EngineConfiguration.Coalescing()
+            coalescing.transactions = 1
+            let coalescer = Self.coalescer(on: database.client, coalescing)
+            let asleep: PostgresQuery =
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+            let slow = Task { try await coalescer.commit(CommitUnit(writes: [.query("SELECT pg_sleep(3600)")])) }
+            try await eventually("it is asleep") { try await database.client.query(asleep).count == 1 }
+            let committing = Task { await Self.commit(ids.map { Self.unit($0) }, coalescer) }
+            try await eventually("the others are committed") {
+                try await database.client.query("SELECT FROM effects").count == ids.count
+            }
+            let pids = try await database.client.query(asleep).decode(Int32.self)
+            #expect(pids.count == 1, "it has not ended meanwhile")
+            for pid in pids { try await database.client.execute("SELECT pg_cancel_backend(\(pid))") }
+            for result in await committing.value { try result.get() }
+            let error = await #expect(throws: PostgresError.self) { try await slow.value }
+            #expect(error?.sqlState == .queryCanceled)
         }
     }
 

@@ -11,13 +11,16 @@ final class Batches<Item: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - places: batches under way at the same time.
-    ///   - mostPlaces: the same where none of them ends for `longestWait`, or, for who comes within it, twice that.
+    ///   - mostPlaces: the same where they do not end.
+    ///   - longestWait: for one of them to end, until another begins; whoever comes while it runs may wait twice as long.
     ///   - items: in one batch at most.
     ///   - bytes: what an item takes of `EngineLimits.batchBytes`.
     init(
         places: Int, mostPlaces: Int, longestWait: Duration, items: Int,
         bytes: @escaping @Sendable (Item) -> Int = { _ in 0 }
     ) {
+        precondition(
+            places > 0 && items > 0 && longestWait > .zero, "a batch needs a place, room for an item, and time to end")
         queue = Mutex(BatchQueue(places: places, mostPlaces: mostPlaces, itemLimit: items, bytes: bytes))
         self.longestWait = longestWait
     }

@@ -80,9 +80,9 @@ struct BatchQueue<Item: Sendable>: Sendable {
         return begun
     }
 
-    /// - Returns: Whether none has begun since the mark although somebody waits: then a further place is taken, if there is
-    ///   one.
-    mutating func isStuck(since mark: Int) -> Bool {
+    /// Takes a further place, if there is one, where no batch has begun since the mark although somebody waits.
+    /// - Returns: Whether it is taken.
+    mutating func takeFurtherPlace(since mark: Int) -> Bool {
         guard !waiting.isEmpty, begun == mark, running < mostPlaces else { return false }
         running += 1
         return true

@@ -49,7 +49,7 @@ final class Batches<Item: Sendable>: Sendable {
         while let mark = queue.withLock({ $0.mark() }) {
             // Nobody cancels a detached task.
             try? await Task.sleep(for: longestWait)
-            if queue.withLock({ $0.isStuck(since: mark) }) { begin(perform) }
+            if queue.withLock({ $0.takeFurtherPlace(since: mark) }) { begin(perform) }
         }
     }
 }

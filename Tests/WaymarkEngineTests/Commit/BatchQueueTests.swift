@@ -16,7 +16,7 @@ import Testing
         func add(_ item: Int) -> BatchQueue<Int>.Action { queue.add(item) }
         func next(after last: BatchQueue<Int>.Batch? = nil) -> BatchQueue<Int>.Batch? { queue.next(after: last) }
         func mark() -> Int? { queue.mark() }
-        func isStuck(since mark: Int) -> Bool { queue.isStuck(since: mark) }
+        func takeFurtherPlace(since mark: Int) -> Bool { queue.takeFurtherPlace(since: mark) }
     }
 
     @Test func whatFindsAPlaceIsBegunAndTheOthersShareTheNextBatch() throws {
@@ -50,13 +50,13 @@ import Testing
         _ = queue.add(1)
         let stuck = try #require(queue.next())
         #expect(queue.add(2) == .watch)
-        #expect(queue.isStuck(since: try #require(queue.mark())))
+        #expect(queue.takeFurtherPlace(since: try #require(queue.mark())))
         let beside = try #require(queue.next())
         #expect(beside.items == [2])
         _ = queue.add(3)
         #expect(queue.next(after: beside)?.items == [3], "it goes on as long as the other is stuck")
         _ = queue.add(4)
-        #expect(!queue.isStuck(since: try #require(queue.mark())), "two are the most")
+        #expect(!queue.takeFurtherPlace(since: try #require(queue.mark())), "two are the most")
         #expect(queue.next(after: stuck) == nil, "one is enough where they move")
         #expect(queue.running == 1)
     }
@@ -69,7 +69,7 @@ import Testing
         let mark = try #require(queue.mark())
         let second = try #require(queue.next(after: first))
         _ = queue.add(3)
-        #expect(!queue.isStuck(since: mark), "one began since")
+        #expect(!queue.takeFurtherPlace(since: mark), "one began since")
         _ = queue.next(after: second)
         #expect(queue.mark() == nil, "nobody waits")
         #expect(queue.add(4) == .watch, "the watch was over")

@@ -267,7 +267,7 @@ let package = Package(
             path: "Tests/CrashFixture",
             swiftSettings: settings
         ),
-        .target(name: "RealTimers", path: "Tests/RealTimers"),
+        .target(name: "RealTimers", path: "Tests/RealTimers", publicHeadersPath: "."),
         .target(
             name: "SandboxLedger",
             dependencies: [asyncHTTPClient, nioCore],

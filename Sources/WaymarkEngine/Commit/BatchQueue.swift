@@ -10,7 +10,7 @@ struct BatchQueue<Item: Sendable>: Sendable {
 
     /// Batches under way at the same time, as long as they end in good time.
     let places: Int
-    /// The same where they do not.
+    /// The same where they do not; no more than `places` where it is less.
     let mostPlaces: Int
     /// Items in one batch at most.
     let itemLimit: Int
@@ -24,7 +24,7 @@ struct BatchQueue<Item: Sendable>: Sendable {
 
     init(places: Int, mostPlaces: Int, itemLimit: Int, bytes: @escaping @Sendable (Item) -> Int) {
         self.places = places
-        self.mostPlaces = max(mostPlaces, places)
+        self.mostPlaces = mostPlaces
         self.itemLimit = itemLimit
         self.bytes = bytes
     }
@@ -83,7 +83,8 @@ struct BatchQueue<Item: Sendable>: Sendable {
     /// Takes a further place, if there is one, where no batch has begun since the mark although somebody waits.
     /// - Returns: Whether it is taken.
     mutating func takeFurtherPlace(since mark: Int) -> Bool {
-        guard !waiting.isEmpty, begun == mark, running < mostPlaces else { return false }
+        // Whoever waited at the mark still does: only a batch takes anybody.
+        guard begun == mark, running < mostPlaces else { return false }
         running += 1
         return true
     }

@@ -18,14 +18,15 @@ public struct EngineConfiguration: Sendable {
     /// How commits share transactions; nil has each step commit in one of its own.
     public var coalescing: Coalescing? = .init()
 
-    /// How the commits of write-only phases, acceptances and foreign results share transactions.
+    /// How the commits of write-only phases, acceptances and foreign results share transactions. Each number is more than 0.
     public struct Coalescing: Sendable {
         /// Transactions under way at the same time: one that is being flushed, one that runs, one that is being sent.
         public var transactions = 3
         /// Commits in one transaction at most: no one waits longer than for so many of others.
         public var units = 64
         /// How long commits wait while none of the transactions under way ends: then another begins beside them, as long as
-        /// they take no more than half of the pool's connections. Longer than a transaction commonly takes.
+        /// they take no more than half of the pool's connections. Longer than a transaction commonly takes; a commit that comes
+        /// while this runs may wait twice as long.
         public var longestWait: Duration = .milliseconds(5)
 
         public init() {}

@@ -38,6 +38,38 @@ import WaymarkTesting
         }
     }
 
+    /// A request that has passed a step cannot be undone once the step is called otherwise.
+    @Test func aRenameWithoutADeclarationExitsWith78() async throws {
+        try await TestDatabase.with { database in
+            try await Self.leaveAKeyAtItsFirstStep(in: database)
+            try await database.client.execute(
+                """
+                UPDATE waymark.keys SET recovery_point = 'passed', journal = journal || jsonb_set(journal, '{0,step}', '"passed"')
+                """)
+            for arguments in [["sagas", "check"], ["completionist"]] {
+                let refused = try await Self.end(arguments, .undeclared, in: database)
+                #expect(refused.status == .exited(78), "\(refused.log)")
+                #expect(refused.log.contains("pass-gate at arrived: 1 key"), "\(refused.log)")
+                #expect(refused.log.contains("renamed(from:)") && refused.log.contains("removedSteps"))
+            }
+            #expect(try await Self.end(["sagas", "check"], .renamed, in: database).status == .exited(0))
+        }
+    }
+
+    @Test func aChangedTypeWithoutADeclarationExitsWith78() async throws {
+        try await TestDatabase.with { database in
+            try await Self.leaveAKeyAtItsFirstStep(in: database)
+            for arguments in [["sagas", "check"], ["sagas", "check", "--thorough"], ["orchestrator", "--port", "0"]] {
+                let refused = try await Self.end(arguments, .retyped, in: database)
+                #expect(refused.status == .exited(78), "\(refused.log)")
+                #expect(
+                    refused.log.contains("the output of 'arrived' cannot be decoded: number: The field is missing."),
+                    "\(refused.log)")
+                #expect(refused.log.contains("declare outputChanged(in:from:_:) on 'arrived'"))
+            }
+        }
+    }
+
     @Test func whatDrivesNoKeysStartsAnyway() async throws {
         try await TestDatabase.with { database in
             try await Self.leaveAKeyAtItsFirstStep(in: database)
@@ -53,7 +85,7 @@ import WaymarkTesting
         }
     }
 
-    private enum Edition: String { case first, removed, renamed }
+    private enum Edition: String { case first, removed, renamed, undeclared, retyped }
 
     /// The first version's process is killed while its request is in the second step.
     private static func leaveAKeyAtItsFirstStep(in database: TestDatabase) async throws {

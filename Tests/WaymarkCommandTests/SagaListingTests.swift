@@ -35,7 +35,8 @@ import WaymarkTesting
         let text = try await Self.show("ship-order")
         #expect(try Self.line("stock_reserved ", of: text).contains("rejects with 409"))
         let order = [
-            "shipment_prepared ", "  branch 0:", "    label_bought ", "  branch 1:", "    pickup_booked ",
+            "shipment_prepared ", "  branch label_bought:", "    label_bought ", "  branch pickup_booked:",
+            "    pickup_booked ",
             "    pickup_noted ",
             "parcels_sent ", "  each:", "    parcel_sent ", "tracking_mailed ",
         ]

@@ -213,7 +213,10 @@ private struct ShipAll: Saga {
             #expect(progress.map { $0.retryAfter > .minutes(9) } == true)
             #expect(try await world.journal() == ["speed_chosen", "listed", "announced"])
             let states = try await world.database.client.query(
-                "SELECT branches #>> '{0,point}', (branches #>> '{0,attempts}')::int, branches #>> '{1,point}' FROM waymark.keys"
+                """
+                SELECT branches #>> '{insured,point}', (branches #>> '{insured,attempts}')::int, branches #>> '{listed,point}'
+                FROM waymark.keys
+                """
             ).decode((String, Int, String).self)
             #expect(states.first.map { $0 == ("started", 2, "finished") } == true)
             try await world.settle()
@@ -243,7 +246,7 @@ private struct ShipAll: Saga {
             world.ledger.fail("left", with: TransientError("down"))
             #expect(try await world.run(Twins.self, 1).parkedReason == .attemptsExhausted)
             #expect(world.ledger.effects("right").count == 1)
-            let parked = try await world.database.client.query("SELECT branches #>> '{0,parked}' FROM waymark.keys")
+            let parked = try await world.database.client.query("SELECT branches #>> '{left,parked}' FROM waymark.keys")
                 .decode(String.self)
             #expect(parked == ["attempts_exhausted"])
         }
@@ -266,7 +269,7 @@ private struct ShipAll: Saga {
                             try await client()?.query(
                                 """
                                 SELECT 1 FROM waymark.keys
-                                WHERE (branches #>> '{0,due}')::float8 < extract(epoch FROM now())
+                                WHERE (branches #>> '{tired,due}')::float8 < extract(epoch FROM now())
                                 """
                             ).isEmpty == false
                         }
@@ -280,7 +283,7 @@ private struct ShipAll: Saga {
             client.withLock { $0 = world.database.client }
             #expect(try await world.run(Doze.self, 1).progress?.cause == .backoff, "one of them failed")
             let late = try await world.database.client.query(
-                "SELECT extract(epoch FROM run_at)::float8 - (branches #>> '{0,due}')::float8 FROM waymark.keys"
+                "SELECT extract(epoch FROM run_at)::float8 - (branches #>> '{tired,due}')::float8 FROM waymark.keys"
             ).decode(Double.self)
             #expect(late.allSatisfy { $0 < 1 }, "\(late)")
         }

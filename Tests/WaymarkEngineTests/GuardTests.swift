@@ -63,7 +63,8 @@ import WaymarkTesting
     static let claiming: [String: Write] = ["claim": { $0.claim($1, fence: 1) }]
     static let taking: [String: Write] = [
         "claimDue": { statements, _ in
-            statements.claimDue(limit: 9, accepted: ["place-order/reserved", "place-order/version:1"])
+            statements.claimDue(
+                limit: 9, accepted: ["place-order/reserved", "place-order/reserved{}", "place-order/version:1"])
         }
     ]
 

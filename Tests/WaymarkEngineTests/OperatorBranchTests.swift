@@ -20,9 +20,9 @@ import WaymarkTesting
             try await desk.refuses(.refused, saying: "resolve") { try await desk.keys.retry(both, reason: "r") }
             let entry = try await desk.keys.resolve(
                 both, as: .happened(output: Self.receipt), step: "labelled", reason: "r")
-            #expect(entry.before.branches["0"]?.parked == "outcome_unknown")
-            #expect(entry.after?.branches["0"]?.parked == nil)
-            #expect(entry.after?.branches["0"]?.point == "finished")
+            #expect(entry.before.branches["labelled"]?.parked == "outcome_unknown")
+            #expect(entry.after?.branches["labelled"]?.parked == nil)
+            #expect(entry.after?.branches["labelled"]?.point == "finished")
             #expect(try await desk.complete().parked == 1, "the other one still needs a person")
             try await desk.keys.resolve(desk.seen(), as: .didNotHappen, reason: "r")
             #expect(try await desk.complete().finished == 1)
@@ -75,7 +75,7 @@ import WaymarkTesting
             _ = try await desk.run(Dispatch.self, Order(item: "book"))
             try await desk.change(
                 """
-                parked_reason = 'attempts_exhausted', branches = jsonb_set(branches, '{0}',
+                parked_reason = 'attempts_exhausted', branches = jsonb_set(branches, '{labelled}',
                     '{"point": "started", "attempts": 9, "since": 0, "parked": "attempts_exhausted"}')
                 """)
             try await desk.keys.retry(desk.seen(), reason: "r")
@@ -91,7 +91,7 @@ import WaymarkTesting
             _ = try await desk.run(Dispatch.self, Order(item: "book"))
             try await desk.change(
                 """
-                parked_reason = NULL, run_at = now() + interval '1 hour', branches = jsonb_set(branches, '{0}',
+                parked_reason = NULL, run_at = now() + interval '1 hour', branches = jsonb_set(branches, '{labelled}',
                     '{"point": "started", "attempts": 1, "since": 0}' || jsonb_build_object('due', \(Self.nextYear)))
                 """)
             try await desk.keys.release(desk.seen(), reason: "r")

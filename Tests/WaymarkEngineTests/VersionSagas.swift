@@ -10,10 +10,13 @@ protocol DeliveryEdition: Sendable {
     static var declaresRenaming: Bool { get }
     /// The steps that have another name; nil for all.
     static var changes: Set<String>? { get }
+    /// The steps that are declared as removed.
+    static var removed: [String] { get }
 }
 
 extension DeliveryEdition {
     static var changes: Set<String>? { nil }
+    static var removed: [String] { [] }
 }
 
 enum FirstEdition: DeliveryEdition {
@@ -43,10 +46,28 @@ enum BranchForgetfulEdition: DeliveryEdition {
     static let changes: Set<String>? = ["packed"]
 }
 
+/// The first step was renamed, or replaced by another: nothing says so.
+enum NewFirstStepEdition: DeliveryEdition {
+    static let version = 2
+    static let suffix = "_now"
+    static let declaresRenaming = false
+    static let changes: Set<String>? = ["booked"]
+}
+
+/// The first step was replaced by another one.
+enum RemovedFirstStepEdition: DeliveryEdition {
+    static let version = 2
+    static let suffix = "_now"
+    static let declaresRenaming = false
+    static let changes: Set<String>? = ["booked"]
+    static let removed = ["booked"]
+}
+
 /// A step of most kinds; what each does, its script says by step and item: `charged book`.
 struct Deliver<Edition: DeliveryEdition>: Saga {
     static var name: String { "delivery" }
     static var version: Int { Edition.version }
+    static var removedSteps: [String] { Edition.removed }
 
     let script: Script
     /// Until when the item "asleep" sleeps. Others do not.

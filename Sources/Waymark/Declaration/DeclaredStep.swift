@@ -102,9 +102,22 @@ public final class DeclaredStep: Sendable {
 
 /// One way through a choice or a group.
 public struct DeclaredBranch: Sendable {
-    /// The case that leads to it, or its number.
+    /// The case that leads to it; of a `Parallel`, the name under which the branch is stored.
     public let label: String
     public let steps: [DeclaredStep]
+
+    init(label: String, steps: [DeclaredStep]) {
+        self.label = label
+        self.steps = steps
+    }
+
+    /// A branch of a `Parallel`, with the name that was given to it, or else the first name of its first step.
+    init(_ branch: some Step) {
+        var list = StepList()
+        branch.declare(into: &list)
+        steps = list.steps
+        label = list.branchName ?? list.steps.first?.originalName ?? ""
+    }
 }
 
 /// The declared undo of a step.

@@ -30,6 +30,12 @@ public protocol Saga: Sendable {
     /// How to read requests that earlier versions accepted with another type. None unless declared.
     static var requestChanges: [RequestChange<Body.Input>] { get }
 
+    /// The names of steps that earlier versions had, and of which nothing is to be undone. None unless declared.
+    ///
+    /// A process refuses to start beside requests that have passed a step which it does not know: it could not undo the step.
+    /// One that is named here has no compensation any more.
+    static var removedSteps: [String] { get }
+
     /// The steps, in order.
     @StepBuilder var body: Body { get }
 }
@@ -44,6 +50,8 @@ extension Saga {
     public static var version: Int { 1 }
 
     public static var requestChanges: [RequestChange<Request>] { [] }
+
+    public static var removedSteps: [String] { [] }
 }
 
 /// How to read a request that an earlier version of a saga accepted.

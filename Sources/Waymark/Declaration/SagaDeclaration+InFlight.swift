@@ -5,6 +5,8 @@ extension SagaDeclaration {
     /// | --- | --- |
     /// | `charged`, `charged:undone` | the key's own recovery point |
     /// | `prepared/labelled` | the recovery point of a branch of the group `prepared` |
+    /// | `prepared{booked,labelled}` | the branches of the group `prepared`, in the order of their names |
+    /// | `parcels_sent{}` | the same of a group whose branches are numbers: a `ForEach`, or what an earlier release stored |
     /// | `journal:charged` | a committed step that is to be undone |
     /// | `version:2` | what this version of the saga has accepted or recorded |
     package var accepted: [String] {
@@ -14,8 +16,15 @@ extension SagaDeclaration {
                 plan[group].names.map { "\($0)/\(point)" }
             }
         }
-        let undoable = plan.steps.flatMap(\.names).map { "journal:\($0)" }
-        return points(recoveryPoints) + inGroups + undoable + (1...version).map { "version:\($0)" }
+        let branches = groups.flatMap { group in
+            var sets = [""]
+            if case .parallel = plan[group].kind {
+                sets.append(plan.lines(of: group).map(plan.label).sorted().joined(separator: ","))
+            }
+            return plan[group].names.flatMap { name in sets.map { "\(name){\($0)}" } }
+        }
+        let undoable = (plan.steps.flatMap(\.names) + removedSteps).map { "journal:\($0)" }
+        return points(recoveryPoints) + inGroups + branches + undoable + (1...version).map { "version:\($0)" }
     }
 
     /// Recovery points, each also as earlier versions called it.

@@ -11,8 +11,12 @@ public struct SagaDeclarationError: Error, Sendable, CustomStringConvertible {
 
 extension SagaDeclaration {
     /// Everything that is wrong with a declaration, not only the first thing.
-    /// - Parameter changes: the versions in which its request's type changed.
-    static func problems(name: String, version: Int, steps: [DeclaredStep], changes: [Int]) -> [String] {
+    /// - Parameters:
+    ///   - removed: the steps that it says are removed.
+    ///   - changes: the versions in which its request's type changed.
+    static func problems(
+        name: String, version: Int, steps: [DeclaredStep], removed: [String], changes: [Int]
+    ) -> [String] {
         var problems: [String] = []
         if !isStorableName(name) {
             problems.append(
@@ -34,6 +38,9 @@ extension SagaDeclaration {
                 problems.append("step '\(name)': another step has the same recovery point")
             }
             problems += self.problems(of: step, version: version) + self.problems(inside: step)
+        }
+        for name in removed where seen.contains(name) {
+            problems.append("step '\(name)' is declared, and among the removed steps")
         }
         for last in all.indices where plan.line(of: last) == StepPlan.main && plan.isLast(last) {
             guard plan[last].compensation != nil else { continue }
@@ -71,6 +78,7 @@ extension SagaDeclaration {
         switch step.kind {
         case .parallel, .forEach:
             if step.branches.contains(where: \.steps.isEmpty) { problems.append("a branch of it has no step") }
+            if case .parallel = step.kind { problems += self.problems(ofBranches: step.branches.map(\.label)) }
             if step.branches.flatMap({ StepPlan($0.steps).steps }).contains(where: \.isGroup) {
                 problems.append("a Parallel or ForEach is inside of it; make that a child saga")
             }
@@ -80,6 +88,19 @@ extension SagaDeclaration {
         default: break
         }
         return problems.map { "step '\(step.name)': \($0)" }
+    }
+
+    /// Earlier releases stored branches by their positions, so a number would not tell which of the two it is.
+    private static func problems(ofBranches names: [String]) -> [String] {
+        var seen: Set<String> = []
+        return names.filter { !$0.isEmpty }.compactMap { name in
+            if !seen.insert(name).inserted { return "two of its branches are named '\(name)'" }
+            if !isStorableName(name) {
+                return "its branch's name '\(name)' is not 1 to \(Limits.nameLength) characters of a-z, 0-9, _ and -"
+            }
+            guard name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
+            return "its branch's name '\(name)' is a number: give it another with Branch(\"…\")"
+        }
     }
 
     private static func problems(of step: DeclaredStep, version: Int) -> [String] {

@@ -18,6 +18,9 @@ public struct SagaDeclaration: Sendable {
     public let requestType: String
     public let responseType: String
 
+    /// The names of steps that earlier versions had, and of which nothing is to be undone.
+    public let removedSteps: [String]
+
     package let sagaType: any Saga.Type
     package private(set) var plan: StepPlan
     /// Reads a stored request that was accepted by a version of the saga.
@@ -43,7 +46,8 @@ public struct SagaDeclaration: Sendable {
                 let change = changes.first { version < $0.version }
                 return try change?.decode(json) ?? JSONCoding.decode(S.Request.self, from: json)
             })
-        let problems = Self.problems(name: name, version: version, steps: steps, changes: changes.map(\.version))
+        let problems = Self.problems(
+            name: name, version: version, steps: steps, removed: removedSteps, changes: changes.map(\.version))
         if !problems.isEmpty { throw SagaDeclarationError(saga: self.name, problems: problems) }
     }
 
@@ -57,8 +61,9 @@ public struct SagaDeclaration: Sendable {
         self.decodeRequest = decodeRequest
         requestType = String(describing: S.Request.self)
         responseType = String(describing: S.Response.self)
+        removedSteps = S.removedSteps
         sagaType = type
-        plan = StepPlan(steps)
+        plan = StepPlan(steps, removed: S.removedSteps)
     }
 
     /// The same saga with other bodies: for tests that watch what steps do, and stop them.
@@ -66,7 +71,7 @@ public struct SagaDeclaration: Sendable {
     package func mappingBodies(_ map: (_ name: String, _ body: StepBody) -> StepBody) -> SagaDeclaration {
         var copy = self
         copy.steps = steps.map { $0.mappingBodies(map) }
-        copy.plan = StepPlan(copy.steps)
+        copy.plan = StepPlan(copy.steps, removed: removedSteps)
         return copy
     }
 

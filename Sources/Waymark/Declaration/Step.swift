@@ -13,9 +13,16 @@ public protocol Step<Input, Output>: Sendable {
 /// The steps of a saga in the order in which they run, collected from its body.
 public struct StepList: Sendable {
     package private(set) var steps: [DeclaredStep] = []
+    /// The name that was given to the branch which these steps are.
+    private(set) var branchName: String?
 
     package mutating func append(_ step: DeclaredStep) {
         steps.append(step)
+    }
+
+    /// Names the branch, where a branch around these steps has not done so.
+    mutating func nameBranch(_ name: String) {
+        branchName = branchName ?? name
     }
 
     static func collecting(_ step: some Step) -> [DeclaredStep] {

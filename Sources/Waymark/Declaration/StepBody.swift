@@ -42,6 +42,8 @@ package struct EventBody: Sendable {
 package struct ChildBody: Sendable {
     package let version: Int
     package let request: @Sendable (any Sendable) throws -> StepValue
+    /// What the child's response must decode as.
+    package let decode: @Sendable (String) throws -> any Sendable
     /// The step's output from its input and the child's response.
     package let receive: @Sendable (any Sendable, String) throws -> StepValue
 }

@@ -24,8 +24,11 @@ package struct StepPlan: Sendable {
     private var sequences: [Sequence] = []
     private var places: [Place] = []
     private var byName: [String: Int] = [:]
+    private let removed: Set<String>
 
-    init(_ steps: [DeclaredStep]) {
+    /// - Parameter removed: the names of steps that earlier versions had, and of which nothing is to be undone.
+    init(_ steps: [DeclaredStep], removed: [String] = []) {
+        self.removed = Set(removed)
         _ = lay(steps, owner: nil, label: "")
     }
 
@@ -51,6 +54,12 @@ package struct StepPlan: Sendable {
 
     /// The step with this name, or that had it once.
     package func index(named name: String) -> Int? { byName[name] }
+
+    /// Whether a step of an earlier version is declared as removed.
+    package func isRemoved(_ name: String) -> Bool { removed.contains(name) }
+
+    /// The name of a group's branch.
+    package func label(of line: Int) -> String { sequences[line].label }
 
     /// The lines of a group's branches, in order.
     package func lines(of group: Int) -> [Int] { places[group].branches }
@@ -106,12 +115,33 @@ package struct StepPlan: Sendable {
         return line(of: index) == Self.main && follower(of: index).map(outermost) != outermost(index)
     }
 
+    /// A step and those inside of it, in the order in which they are written.
+    package func steps(within index: Int) -> [Int] {
+        [index] + places[index].branches.flatMap { sequences[$0].steps.flatMap(steps(within:)) }
+    }
+
+    /// What may still be performed in a step's line after it, whatever is chosen; with what is inside of these steps.
+    package func steps(after index: Int) -> [Int] {
+        let place = places[index]
+        let inside = isChoice(index) ? Array(steps(within: index).dropFirst()) : []
+        let beside = sequences[place.sequence].steps.dropFirst(place.position + 1).flatMap(steps(within:))
+        guard let owner = sequences[place.sequence].owner, isChoice(owner) else { return inside + beside }
+        // The other ways of the choice that it is in are not taken any more.
+        return inside + beside + steps(after: owner).filter { !steps(within: owner).contains($0) }
+    }
+
+    private func isChoice(_ index: Int) -> Bool {
+        if case .choice = places[index].step.kind { true } else { false }
+    }
+
     /// Where a step's input comes from.
     package enum Source: Sendable, Equatable {
         /// What its line was given.
         case line
         /// What this step returned.
         case output(Int)
+        /// Nowhere: what was chosen at this choice is not declared any more.
+        case undeclaredWay(Int)
     }
 
     package func source(of index: Int, _ choices: Choices) -> Source {
@@ -124,15 +154,20 @@ package struct StepPlan: Sendable {
     /// Where the value that a step passes on is found: a choice's is that of the way that was taken.
     private func result(of index: Int, _ choices: Choices) -> Source {
         guard case .choice = places[index].step.kind else { return .output(index) }
-        guard let way = way(of: index, choices), let last = sequences[way].steps.last else {
-            return source(of: index, choices)
+        guard let way = way(of: index, choices) else {
+            return choices[places[index].step.name] == nil ? source(of: index, choices) : .undeclaredWay(index)
         }
-        return result(of: last, choices)
+        return sequences[way].steps.last.map { result(of: $0, choices) } ?? source(of: index, choices)
     }
 
     /// Where the value that a finished line gives is found.
     package func result(ofLine line: Int, _ choices: Choices) -> Source {
         sequences[line].steps.last.map { result(of: $0, choices) } ?? .line
+    }
+
+    /// Whether a choice may come to this label.
+    package func hasWay(_ label: String, at choice: Int) -> Bool {
+        places[choice].branches.contains { sequences[$0].label == label }
     }
 
     private func way(of choice: Int, _ choices: Choices) -> Int? {

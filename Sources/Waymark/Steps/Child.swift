@@ -30,6 +30,7 @@ public struct Child<Input: Codable & Sendable, Other: Saga, Output: Codable & Se
                     ChildBody(
                         version: Other.version,
                         request: { try StepValue(output: request(cast($0, for: name))) },
+                        decode: { try JSONCoding.decode(Other.Response.self, from: $0) },
                         receive: { input, answer in
                             try StepValue(
                                 output: receive(

@@ -12,6 +12,9 @@
 ///
 /// Each branch has recovery points of its own. When one is rejected no branch begins a further step, what is under way is
 /// brought to its end, and every step that was committed is undone, whatever its branch.
+///
+/// A branch is stored under a name: that of its first step, or one that `Branch("…")` gives it. So the order in which branches
+/// are written may change while requests are inside.
 public struct Parallel<Input: Codable & Sendable, Output: Codable & Sendable>: NamedStep {
     public var options = StepOptions()
     let name: String
@@ -43,17 +46,24 @@ public struct Parallel<Input: Codable & Sendable, Output: Codable & Sendable>: N
 }
 
 /// Several steps, one after the other, as one branch of a `Parallel`.
+///
+/// A branch is stored under the first name of its first step. When a later version puts another step first, give the branch the
+/// name that it had: `Branch("pickup_booked") { … }`.
 public struct Branch<Body: Step>: Step {
     public typealias Input = Body.Input
     public typealias Output = Body.Output
 
+    let name: String?
     let body: Body
 
-    public init(@StepBuilder _ body: () -> Body) {
+    /// - Parameter name: the name under which the branch is stored, unique in its `Parallel`; that of its first step unless given.
+    public init(_ name: String? = nil, @StepBuilder _ body: () -> Body) {
+        self.name = name
         self.body = body()
     }
 
     public func declare(into steps: inout StepList) {
+        if let name { steps.nameBranch(name) }
         body.declare(into: &steps)
     }
 }
@@ -67,13 +77,12 @@ public struct Branches<Input: Codable & Sendable, each Output: Codable & Sendabl
 @resultBuilder
 public enum BranchBuilder {
     public static func buildPartialBlock<First: Step>(first: First) -> Branches<First.Input, First.Output> {
-        Branches(declared: [DeclaredBranch(label: "0", steps: StepList.collecting(first))])
+        Branches(declared: [DeclaredBranch(first)])
     }
 
     public static func buildPartialBlock<Input, each Output, Next: Step>(
         accumulated: Branches<Input, repeat each Output>, next: Next
     ) -> Branches<Input, repeat each Output, Next.Output> where Next.Input == Input {
-        let branch = DeclaredBranch(label: "\(accumulated.declared.count)", steps: StepList.collecting(next))
-        return Branches(declared: accumulated.declared + [branch])
+        Branches(declared: accumulated.declared + [DeclaredBranch(next)])
     }
 }

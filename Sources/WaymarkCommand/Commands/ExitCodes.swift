@@ -37,7 +37,7 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
         throw ExitCode.misconfigured
     } catch let error as UnknownInFlightError {
         logger.critical(
-            "the process cannot start", metadata: ["error": "\(error); --tolerate-unknown leaves them alone"])
+            "the process cannot start", metadata: ["error": "\(error); --tolerate-unknown starts all the same"])
         throw ExitCode.misconfigured
     } catch let error as WaymarkError where error.code == .migration || error.code == .duplicateName {
         logger.critical("the process cannot start", metadata: ["error": .string("\(error)")])

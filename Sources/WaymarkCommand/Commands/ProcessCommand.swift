@@ -64,13 +64,20 @@ struct ProcessCommand<Application: SagaApplication> {
     private func checkInFlight(tolerating isTolerated: Bool) async throws {
         let (schema, sagas) = (database.schema, try SagaRegistry(application.sagas))
         let report = try await database.withClient(logger: logger) { try await sagas.inFlight(on: $0, schema: schema) }
-        for entry in report.forgottenSteps {
-            logger.warning(
-                "a committed step is not declared any more and cannot be undone", metadata: ["step": "\(entry)"])
+        for entry in report.passedOverSteps {
+            logger.notice("keys go on without a step that came before them", metadata: ["step": "\(entry)"])
         }
         guard isTolerated else { return try report.verify() }
         for entry in report.unknown {
             logger.warning("keys that no saga here knows are left alone", metadata: ["unknown": "\(entry)"])
+        }
+        for entry in report.forgottenSteps {
+            logger.warning(
+                "keys with a step that is not declared any more are parked when they are rejected",
+                metadata: ["step": "\(entry)"])
+        }
+        for problem in report.problems {
+            logger.warning("keys that cannot go on are parked", metadata: ["problem": "\(problem)"])
         }
     }
 

@@ -13,7 +13,10 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "How long a finished key answers repeats, in hours.")
     var retentionHours = 24.0
 
-    @Flag(help: "Start also where keys are in flight that no saga here knows, and leave those keys alone.")
+    @Flag(
+        help:
+            "Start also where keys are in flight that no saga here can go on with: unknown ones are left alone, others parked."
+    )
     var tolerateUnknown = false
 
     func validate() throws {

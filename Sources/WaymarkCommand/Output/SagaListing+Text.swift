@@ -24,7 +24,7 @@ extension StepListing {
             whenUsedUp?.text ?? "",
             service?.name ?? "", compensation ?? "",
         ]
-        // A Parallel's branches have numbers for names.
+        // The cases of a choice tell by themselves what they are.
         let prefix = kind == "\(DeclaredStep.Kind.parallel)" ? "branch " : ""
         let inside = branches.flatMap { branch in
             let label = [indent + Self.indentation + prefix + branch.label + ":"]

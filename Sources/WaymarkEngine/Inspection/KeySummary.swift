@@ -48,7 +48,7 @@ public struct KeyDetails: Codable, Sendable, Hashable {
 
     /// One branch of a Parallel, or element of a ForEach, that is under way.
     public struct Branch: Codable, Sendable, Hashable {
-        /// Its position, from 0.
+        /// What the declaration calls the branch; the number of an element, from 0.
         public let name: String
         /// Its last committed recovery point.
         public let point: String

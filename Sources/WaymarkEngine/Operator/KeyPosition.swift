@@ -20,7 +20,8 @@ struct KeyPosition {
 
     var plan: StepPlan { declaration.plan }
 
-    /// - Throws: `WaymarkError` when the journal cannot be read.
+    /// - Throws: `WaymarkError` when the journal cannot be read, `OperatorError` (`refused`) when the branches on record are
+    ///   not the declaration's.
     init(_ row: OperatedRow, _ declaration: SagaDeclaration) throws {
         let plan = declaration.plan
         let journal = try Journal(json: row.journal, plan: plan)
@@ -41,17 +42,19 @@ struct KeyPosition {
             lines = [main]
             return
         }
-        let numbers = plan.lines(of: work.step)
-        let branches = row.branches.compactMap { name, state in Int(name).map { (index: $0, state: state) } }
-        lines = branches.filter { $0.state.rejected == nil }.sorted { $0.index < $1.index }.map { index, branch in
-            var element: Int?
-            if case .forEach = plan[work.step].kind { element = index }
+        let branches: GroupBranches
+        do {
+            branches = try GroupBranches(of: work.step, stored: row.branches, journal, plan)
+        } catch {
+            throw OperatorError(.refused, error.message)
+        }
+        lines = branches.all.compactMap { branch in
+            guard let state = row.branches[branch.name], state.rejected == nil else { return nil }
             return line(
-                .branch("\(index)", group: row.recoveryPoint), numbers[element == nil ? index : 0], element,
-                parked: branch.parked,
+                .branch(branch.name, group: row.recoveryPoint), branch.line, branch.element, parked: state.parked,
                 RunState(
-                    recoveryPoint: branch.point, attempts: branch.attempts,
-                    choices: journal.choices(plan, element: element)))
+                    recoveryPoint: state.point, attempts: state.attempts,
+                    choices: journal.choices(plan, element: branch.element)))
         }
     }
 

@@ -29,7 +29,8 @@ extension Runner {
                 let timeout = plan[work.step].timeout
                 return await rest(work, until: .after(timeout), timeout, event: eventName(work))
             case .child(let child): return try await startChild(work, child.request(input), version: child.version)
-            case .parallel: return await begin(work, remembering: nil, branches: plan.lines(of: work.step).indices)
+            case .parallel:
+                return await begin(work, remembering: nil, branches: plan.lines(of: work.step).map(plan.label))
             case .forEach(let body): return try await begin(work, body.elements(input))
             case .phase, .writes, .call, .choice: return try await beginCall(work)
             }
@@ -58,7 +59,7 @@ extension Runner {
         case .refused(let delay): return await release(after: delay, attempts: machine.state.attempts - 1)
         case .value(let admitted): pass = admitted
         }
-        let progression = await begin(work, remembering: nil, branches: 0..<0)
+        let progression = await begin(work, remembering: nil, branches: [])
         if case .end = progression { pass?.leave(.neither) }
         return progression
     }
@@ -68,13 +69,14 @@ extension Runner {
             let error = "\(elements.count) elements; \(Limits.elements) at most"
             return .next(fail(work, .hopeless(.unstorableOutput), error))
         }
-        let progression = await begin(work, remembering: elements.stored, branches: 0..<elements.count)
+        let branches = (0..<elements.count).map(String.init)
+        let progression = await begin(work, remembering: elements.stored, branches: branches)
         journal.record(elements: elements.stored.json, of: work.step)
         return progression
     }
 
     private func begin(
-        _ work: Work, remembering value: StepValue?, branches indices: Range<Int>
+        _ work: Work, remembering value: StepValue?, branches names: [String]
     ) async -> Progression {
         let point = machine.beginning(of: work)
         let entry = value.map {
@@ -83,7 +85,7 @@ extension Runner {
         }
         let update = engine.statements.begin(
             context.id, fence: fence, line.id, going: work.direction, from: work.from, to: point,
-            attempts: machine.state.attempts, entry: entry, branches: indices.map { "\($0)" })
+            attempts: machine.state.attempts, entry: entry, branches: names)
         // A call that is made anew is begun anew: then the point stays, and only the first sending can have been ours.
         let landed = { @Sendable (row: Location) in row.recoveryPoint == point && point != work.from }
         switch await key.write(.update(engine.statements.orFail(update)), line.id, landed: landed) {
@@ -91,7 +93,7 @@ extension Runner {
         case .failed(let error): return unreachable(error)
         case .done: break
         }
-        for index in indices { branches["\(index)"] = BranchState(point: SagaDeclaration.started) }
+        for name in names { branches[name] = BranchState(point: SagaDeclaration.started) }
         pointCommittedAt = now
         return .next(machine.begun(work, as: point))
     }

@@ -132,6 +132,11 @@ extension Runner {
 
     /// Whether the line goes no further: the process stops, or a branch beside it was rejected.
     func endBeforeStep(_ work: Work) async -> Progression? {
+        if work.direction == .forward, journal.contains(FinishedStep(step: work.step, element: work.element)) {
+            // The steps of the declaration stand in another order than those of the one that committed it.
+            lastError = "step '\(journalName(work))' is committed already, and would be performed again"
+            return await park(.unreadableState)
+        }
         // With the call before it, it is one step.
         if unrecorded != nil { return nil }
         if engine.held.isStopping { return await handBack() }

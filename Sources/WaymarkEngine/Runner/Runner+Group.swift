@@ -32,19 +32,25 @@ extension Runner {
 
     private func group(of work: Work) throws -> Group {
         let input = try self.input(of: work)
-        let id = { (index: Int) in LineID.branch("\(index)", group: work.from) }
-        let numbers = plan.lines(of: work.step)
+        // Before anything of them runs: of other branches than these nothing could be committed, and nothing joined.
+        let branches = try GroupBranches(of: work.step, stored: branches, journal, plan).all
+        func line(_ branch: GroupBranches.Branch, _ input: any Sendable) -> Line {
+            let id = LineID.branch(branch.name, group: work.from)
+            return Line(number: branch.line, id: id, element: branch.element, input: input)
+        }
         switch plan[work.step].body {
         case .forEach(let body):
             guard case .forEach(let concurrency) = plan[work.step].kind, let stored = journal.elements[work.step] else {
                 throw WaymarkError(.unknownName, "no elements of '\(plan[work.step].name)'", field: "journal")
             }
-            let lines = try body.decode(stored).enumerated().map { index, element in
-                Line(number: numbers[0], id: id(index), element: index, input: element)
+            let elements = try body.decode(stored)
+            guard elements.count == branches.count else {
+                throw WaymarkError(
+                    .unknownName, "\(elements.count) elements and \(branches.count) branches", field: "branches")
             }
-            return Group(input: input, lines: lines, concurrency: concurrency)
+            return Group(input: input, lines: zip(branches, elements).map(line), concurrency: concurrency)
         default:
-            let lines = numbers.enumerated().map { index, number in Line(number: number, id: id(index), input: input) }
+            let lines = branches.map { line($0, input) }
             return Group(input: input, lines: lines, concurrency: lines.count)
         }
     }

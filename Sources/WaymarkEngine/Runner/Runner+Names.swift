@@ -45,6 +45,9 @@ extension Runner {
     private func value(from source: StepPlan.Source) throws -> any Sendable {
         switch source {
         case .line: try line.input ?? saga.declaration.decodeRequest(key.request, key.version)
+        case .undeclaredWay(let choice):
+            throw WaymarkError(
+                .unknownName, "'\(plan[choice].name)' went a way that is not declared any more", field: "journal")
         case .output(let index): try journal.output(of: FinishedStep(step: index, element: line.element), plan)
         }
     }

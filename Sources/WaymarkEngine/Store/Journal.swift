@@ -10,7 +10,8 @@ package struct Journal: Sendable {
     private var outputs: [FinishedStep: Output] = [:]
     /// The elements of each ForEach that was begun, as JSON.
     private(set) var elements: [Int: String] = [:]
-    private var chosen: [FinishedStep: String] = [:]
+    /// What was chosen at each choice.
+    private(set) var chosen: [FinishedStep: String] = [:]
     /// The steps to be undone after a rejection, in the order in which they were committed.
     package private(set) var done: [FinishedStep] = []
 
@@ -33,6 +34,8 @@ package struct Journal: Sendable {
     private mutating func read(
         _ entry: [String: JSONValue], of point: RecoveryPoint, output: JSONValue, _ plan: StepPlan
     ) {
+        // A step that is removed on purpose leaves nothing to read, and nothing to undo.
+        if plan.isRemoved(point.step) { return }
         let index = plan.index(named: point.step)
         let step = FinishedStep(step: index, element: point.element)
         switch point.stage {
@@ -84,6 +87,9 @@ package struct Journal: Sendable {
 
     /// Whether `step` is committed.
     func contains(_ step: FinishedStep) -> Bool { outputs[step] != nil }
+
+    /// Whether a step is committed, for whichever element.
+    func contains(anyOf step: Int) -> Bool { outputs.keys.contains { $0.step == step } }
 
     /// What `step` returned.
     /// - Throws: `WaymarkError` when it is not in the journal, `DecodingError` when it does not decode any more.

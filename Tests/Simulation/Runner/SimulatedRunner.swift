@@ -124,6 +124,7 @@ final class SimulatedRunner {
             switch plan.source(of: work.step, machine.state.choices) {
             case .line: return SimulatedSaga.request
             case .output(let index): return try stored(index)
+            case .undeclaredWay: throw WaymarkError(.unknownName, "a way that is not declared")
             }
         } catch {
             world.checker.fail("the input of step \(work.step) cannot be read: \(error)")

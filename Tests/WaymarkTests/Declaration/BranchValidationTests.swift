@@ -124,6 +124,21 @@ import Waymark
         #expect(try problems([each("all", []), end]) == ["step 'all': a branch of it has no step"])
     }
 
+    @Test func branchesWithoutNamesOfTheirOwn() throws {
+        let twice = Parallel("both", join: { (a: Int, b: Int, c: Int) in a + b + c }) {
+            phase("a")
+            Branch("a") { phase("b") }
+            Branch("A") { phase("c") }
+        }
+        #expect(
+            try problems([twice, end]) == [
+                "step 'both': two of its branches are named 'a'",
+                "step 'both': its branch's name 'A' is not 1 to 80 characters of a-z, 0-9, _ and -",
+            ])
+        let number = "step 'both': its branch's name '1' is a number: give it another with Branch(\"…\")"
+        #expect(try problems([parallel("both", [phase("1")], [phase("a")]), end]) == [number])
+    }
+
     @Test func branchesThatWouldEndWithAChoice() throws {
         func problem(_ group: String, _ choice: String) -> String {
             "step '\(group)': its branch would end with the choice '\(choice)'; each way needs a step"

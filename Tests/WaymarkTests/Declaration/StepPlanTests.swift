@@ -117,6 +117,22 @@ import Testing
         #expect(source == expected)
     }
 
+    @Test func aWayThatIsNotDeclaredLeadsNowhere() throws {
+        let source = plan.source(of: try index("both"), ["way": "cheque"])
+        #expect(source == .undeclaredWay(try index("way")))
+    }
+
+    @Test(arguments: [
+        ("a", "way b inner c d e both f branched g h i j all k skipping l m last n o p q"),
+        ("b", "inner c both f branched g h i j all k skipping l m last n o p q"),
+        ("e", "both f branched g h i j all k skipping l m last n o p q"), ("f", "branched g h i"), ("h", ""), ("j", ""),
+        ("k", "skipping l m"), ("both", "all k skipping l m last n o p q"), ("n", "o"), ("q", ""),
+    ])
+    func whatMayComeAfterAStep(step: String, expected: String) throws {
+        #expect(
+            plan.steps(after: try index(step)).map { plan[$0].name } == expected.split(separator: " ").map(String.init))
+    }
+
     @Test func whatALineGives() throws {
         let (both, all) = (plan.lines(of: try index("both")), plan.lines(of: try index("all")))
         #expect(try plan.result(ofLine: both[0], ["branched": "none"]) == .output(index("i")))

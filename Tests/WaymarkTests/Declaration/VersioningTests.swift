@@ -75,7 +75,7 @@ import Testing
             "charged", "paid", "billed", "slept:asleep", "slept", "rested:asleep", "mailed:begun", "mailed",
             "sent:begun",
             "mailed:undone", "mailed:undoing", "sent:undoing", "both/links", "both/right", "journal:billed",
-            "version:6", "started",
+            "version:6", "started", "both{left,links}", "both{}",
             "finished",
         ])
     func accepted(point: String) throws {
@@ -83,7 +83,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "elsewhere", "paid:begun", "slept:waiting", "links", "both/links:begun", "charged:undoing", "z", "version:7",
+        "elsewhere", "paid:begun", "both{left,right}", "both{left}", "slept:waiting", "links", "both/links:begun",
+        "charged:undoing", "z", "version:7",
         "",
     ])
     func notAccepted(point: String) throws {

@@ -139,7 +139,7 @@ private struct Shipping: Saga {
         ForeignCall("gift_sent", .keyed(horizon: .hours(24)), act).when(\.wantsGift)
         Parallel("prepared", join: Prepared.init) {
             ForeignCall("label_bought", .keyed(horizon: .hours(24)), act).through(Self.carrier)
-            Branch {
+            Branch("pickup") {
                 ForeignCall("pickup_booked", .keyed(horizon: .hours(24)), act)
                 AtomicPhase("pickup_noted", note)
             }
@@ -189,6 +189,7 @@ private struct SecondEdition: Saga {
         AtomicPhase("ride_reserved", reserve).renamed(from: "ride_created")
             .outputChanged(in: 2, from: RideV1.self) { PricedRide($0, currency: "usd") }
     }
+    static let removedSteps = ["rider_greeted"]
     static let requestChanges = [RequestChange(in: 2, from: RideRequestV1.self) { PricedRideRequest($0) }]
     func reserve(_ request: PricedRideRequest, _ tx: Transaction) async throws -> PricedRide {
         PricedRide(RideV1(), currency: "eur")

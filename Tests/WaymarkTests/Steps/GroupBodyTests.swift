@@ -41,7 +41,7 @@ import Testing
 
     @Test func branchesAreDeclaredInOrder() throws {
         let step = try SagaDeclaration(Preparing()).steps[0]
-        #expect(step.branches.map(\.label) == ["0", "1", "2"])
+        #expect(step.branches.map(\.label) == ["labelled", "weighed", "measured"])
         #expect(step.branches.map { $0.steps.map(\.name) } == [["labelled"], ["weighed", "fetched"], ["measured"]])
         #expect((step.inputType, step.outputType) == ("Int", "Prepared"))
         #expect(step.isGroup)

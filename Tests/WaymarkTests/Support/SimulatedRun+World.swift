@@ -137,6 +137,7 @@ extension SimulatedRun {
             switch declaration.plan.source(of: work.step, machine.state.choices) {
             case .line: 0
             case .output(let index): outputs[index]
+            case .undeclaredWay: nil
             }
         if stored != current { strays.append(work) }
         return stored ?? current

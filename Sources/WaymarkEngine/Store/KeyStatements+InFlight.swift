@@ -5,15 +5,15 @@ import Waymark
 /// What unfinished keys ask of a process's sagas.
 extension KeyStatements {
     /// What going on with the key `k` needs, one row each, as `SagaDeclaration.accepted` writes it. The beginning and the
-    /// end of a branch need nothing but its group.
+    /// end of a branch need nothing but its group. Branches that are numbers are not named: any group may have them.
     static let needs = """
         SELECT split_part(k.recovery_point, '[', 1)
         UNION ALL SELECT 'version:' || greatest(k.saga_version, k.steps_version)
         UNION ALL SELECT split_part(k.recovery_point, ':', 1) || '/' || (branch.value ->> 'point')
             FROM jsonb_each(k.branches) AS branch WHERE branch.value ->> 'point' NOT IN ('started', 'finished')
-        UNION ALL SELECT split_part(k.recovery_point, ':', 1) || '{'
-                || coalesce(string_agg(name, ',' ORDER BY name COLLATE "C") FILTER (WHERE name !~ '^[0-9]+$'), '') || '}'
-            FROM jsonb_object_keys(k.branches) AS name WHERE k.branches <> '{}' HAVING count(*) > 0
+        UNION ALL SELECT split_part(k.recovery_point, ':', 1) || '{' || CASE WHEN k.branches ? '0' THEN '' ELSE (
+                SELECT string_agg(name, ',' ORDER BY name COLLATE "C") FROM jsonb_object_keys(k.branches) AS name) END || '}'
+            WHERE k.branches <> '{}'
         UNION ALL SELECT 'journal:' || \(step) FROM jsonb_array_elements(k.journal) AS entry
             WHERE k.direction = 'compensating'
         """
@@ -54,8 +54,7 @@ extension KeyStatements {
                             ELSE '' END
                         FROM jsonb_array_elements(k.journal) AS entry ORDER BY 1) AS steps,
                     ARRAY(
-                        SELECT DISTINCT CASE WHEN branch.key ~ '^[0-9]+$' THEN '' ELSE branch.key END || '/'
-                            || (branch.value ->> 'point')
+                        SELECT DISTINCT CASE WHEN k.branches ? '0' THEN '' ELSE branch.key END || '/' || (branch.value ->> 'point')
                         FROM jsonb_each(k.branches) AS branch ORDER BY 1) AS branches
                 FROM \(unescaped: keys) AS k
                 WHERE NOT k.done AND k.saga = ANY(\(sagas))

@@ -33,6 +33,23 @@ import Testing
         }
     }
 
+    /// What each of several statements came to; those after a failed one have its error, and nothing is committed.
+    @Test func tellsOfEachStatementWhatItCameTo() async throws {
+        try await withTable { connection in
+            var states: [SQLState?] = []
+            do {
+                try await connection.withTransaction { transaction in
+                    let results = try await transaction.pipelineEach([insert(1), "SELECT 1/0", insert(2)])
+                    states = results.map { if case .failure(let error) = $0 { error.sqlState } else { nil } }
+                    throw BodyFailure()
+                }
+            } catch is BodyFailure {}
+            #expect(states == [nil, .divisionByZero, .divisionByZero])
+            let left = try await marks(connection)
+            #expect(left == [])
+        }
+    }
+
     @Test func openingBodyAndClosingAreOneTransaction() async throws {
         try await withTable { connection in
             let count = try await connection.withTransaction(isolation: .serializable, opening: [insert(1)]) {

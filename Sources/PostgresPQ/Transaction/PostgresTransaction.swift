@@ -25,4 +25,14 @@ public struct PostgresTransaction: Sendable {
         guard !queries.isEmpty else { return [] }
         return try await connection.run(queries, in: scope).rows()
     }
+
+    /// Runs statements in one round trip, and tells for each what it returned or why it failed. Those after a failed one
+    /// are not run, and have its error.
+    ///
+    /// Throws ``PostgresError`` for statements that cannot be sent. A cancelled task's statements fail with
+    /// ``PostgresError/Code/cancelled``.
+    public func pipelineEach(_ queries: [PostgresQuery]) async throws -> [Result<PostgresRows, PostgresError>] {
+        guard !queries.isEmpty else { return [] }
+        return try await connection.run(queries, in: scope).each()
+    }
 }

@@ -14,6 +14,11 @@ struct EngineOptions: ParsableArguments {
     var retentionHours = 24.0
 
     @Flag(
+        inversion: .prefixedNo,
+        help: "Let commits of many requests share transactions; without, each has one of its own.")
+    var coalescing = true
+
+    @Flag(
         help:
             "Start also where keys are in flight that no saga here can go on with: unknown ones are left alone, others parked."
     )
@@ -34,6 +39,7 @@ struct EngineOptions: ParsableArguments {
         configuration.lease = .seconds(leaseSeconds)
         configuration.gracePeriod = .seconds(graceSeconds)
         configuration.retention = .hours(retentionHours)
+        if !coalescing { configuration.coalescing = nil }
         return configuration
     }
 }

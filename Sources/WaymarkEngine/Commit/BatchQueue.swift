@@ -45,7 +45,8 @@ struct BatchQueue<Item: Sendable>: Sendable {
             running += 1
             return .begin
         }
-        if isWatched { return .none }
+        // Where there are no further places, nobody has to look for one.
+        if isWatched || mostPlaces <= places { return .none }
         isWatched = true
         return .watch
     }

@@ -38,14 +38,16 @@ struct CommitScript {
     private(set) var opening: [PostgresQuery] = []
     private(set) var steps: [Step] = []
 
-    init(_ units: [CommitUnit], _ way: Coalescer.Way, _ statements: KeyStatements) {
+    /// - Parameter bound: how long each statement may run.
+    init(
+        _ units: [CommitUnit], _ way: Coalescer.Way, within bound: KeyStatements.StatementTime?,
+        _ statements: KeyStatements
+    ) {
         let accepts = units.contains { $0.acceptance != nil }
         let moves = units.contains { $0.guarded != nil }
         let ownLockWait = accepts ? EngineLimits.acceptLockWait : nil
         let lockWait = way == .alone ? ownLockWait : EngineLimits.coalescedLockWait
-        if lockWait != nil || moves {
-            opening.append(KeyStatements.settings(lockWait: lockWait, lookupsOnly: moves))
-        }
+        opening.append(KeyStatements.settings(lockWait: lockWait, statementTime: bound, lookupsOnly: moves))
         moveKeys(units, sharing: way == .together, statements)
         if units.allSatisfy({ $0.writes.isEmpty && $0.jobs.isEmpty }) { return }
         // Statements about rows find theirs as keys are found: with a plan that stays good.
@@ -53,12 +55,13 @@ struct CommitScript {
         if way == .together {
             shareWrites(units, statements)
         } else {
-            if way == .alone, accepts { append(statements.usualLockWait, .other) }
+            if way == .alone, accepts { append(KeyStatements.usualLockWait, .other) }
             for (index, unit) in units.enumerated() {
                 if !unit.jobs.isEmpty { append(statements.stage(unit.jobs), .other, of: index) }
                 appendWrites(of: unit, index)
             }
         }
+        if units.contains(where: { !$0.writes.isEmpty }) { append(KeyStatements.deferredNow, .other) }
     }
 
     private mutating func moveKeys(_ units: [CommitUnit], sharing isShared: Bool, _ statements: KeyStatements) {
@@ -139,11 +142,6 @@ extension CommitUnit {
         }
         return rows
     }
-}
-
-extension Duration {
-    /// As a setting in milliseconds: the server's are 32 bits wide, some 24 days.
-    var setting: String { String(Int(min(inSeconds * 1000, Double(Int32.max)))) }
 }
 
 extension PostgresError {

@@ -4,6 +4,8 @@ import Waymark
 
 /// What one runner wants committed, all of it or nothing, with statements whose results it does not wait for.
 struct CommitUnit: Sendable {
+    /// The step whose phase the unit is; nil for a write of the engine's own.
+    var step: Step?
     /// The key to be inserted.
     var acceptance: KeyStatements.Acceptance?
     var guarded: GuardedWrite?
@@ -16,6 +18,24 @@ struct CommitUnit: Sendable {
         let key = acceptance.map { $0.request.json.utf8.count + ($0.first?.entry.output.utf8.count ?? 0) } ?? 0
         let statements = (guarded?.bytes ?? 0) + writes.reduce(0) { $0 + $1.byteCount }
         return key + statements + jobs.reduce(0) { $0 + $1.job.payload.utf8.count }
+    }
+
+    /// A step of a saga, and the request that is at it.
+    struct Step: Sendable {
+        let name: Name
+        let timeout: Duration
+        let hold: Hold
+        /// The name of the hold's line.
+        let line: String
+
+        /// The names of a saga and of one of its steps.
+        struct Name: Hashable, Sendable {
+            let saga: String
+            let step: String
+        }
+
+        /// Has the request's lease renewed for as long as the step may take from now on.
+        func begin() { hold.beginStep(timeout: timeout, line: line) }
     }
 }
 

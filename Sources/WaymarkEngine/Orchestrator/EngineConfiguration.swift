@@ -28,6 +28,10 @@ public struct EngineConfiguration: Sendable {
         /// they take no more than half of the pool's connections. Longer than a transaction commonly takes; a commit that comes
         /// while this runs may wait twice as long.
         public var longestWait: Duration = .milliseconds(5)
+        /// How long a statement of a shared transaction may run: then its commit is taken out, and runs by itself under its
+        /// step's timeout. Others wait for as long, and once more for half of it while it is found out which commit it
+        /// is: so they stay within a tenth of a second.
+        public var longestStatement: Duration = .milliseconds(50)
 
         public init() {}
     }
@@ -63,6 +67,18 @@ enum EngineLimits {
     static let batchBytes = 1 << 20
     /// How long a statement of a shared transaction waits for a lock before its unit is taken out: others wait with it.
     static let coalescedLockWait: Duration = .milliseconds(50)
+    /// The longest that ``EngineConfiguration/Coalescing/longestStatement`` grows to where shared statements take long with no
+    /// single unit to blame: a longer one would hold up more than it saves.
+    static let longestSharedBound: Duration = .seconds(1)
+    /// How long a unit that is by itself runs at first. Most that wait for a lock are over by then; they must not queue behind
+    /// those that take as long as their steps may.
+    static let patience: Duration = .seconds(1)
+    /// The share of the pool's connections for parts of shared transactions that failed: one in so many.
+    static let partsShare = 4
+    /// The same for units that are by themselves for no longer than ``patience``.
+    static let patientShare = 8
+    /// The same for those that take longer: as many more may not keep the other requests from the database.
+    static let unhurriedShare = 4
     /// Holders in a row that a key must have outlived to count as one that kills them: fewer may be a deployment that went
     /// wrong, or machines that are short of memory.
     static let deathsToQuarantine = 3

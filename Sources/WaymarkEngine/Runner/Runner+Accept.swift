@@ -79,7 +79,7 @@ extension Runner {
             do {
                 return try await runPhase(work, isolation, timeout, { try await body(input, $0) }) { value in
                     [
-                        KeyStatements.settings(lockWait: EngineLimits.acceptLockWait, lookupsOnly: false),
+                        KeyStatements.settings(lockWait: EngineLimits.acceptLockWait),
                         statements.accept([acceptance(value)]),
                     ]
                 }

@@ -162,7 +162,7 @@ extension Runner {
     ) async throws -> StepValue {
         let context = self.context
         let (value, _) = try await engine.postgres.withTransaction(
-            isolation: isolation, opening: [Self.idleLimit(timeout + engine.configuration.lease)]
+            isolation: isolation, opening: [Self.limits(timeout + engine.configuration.lease)]
         ) { postgres in
             let transaction = Transaction(key: context, postgres: postgres) { [engine] in
                 try await engine.start($0, scope: context.scope, in: postgres)
@@ -176,10 +176,10 @@ extension Runner {
         return value
     }
 
-    /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), so that
-    /// its row locks do not hold up whoever finishes the key. Only for this transaction: no session state.
-    private static func idleLimit(_ patience: Duration) -> PostgresQuery {
-        PostgresQuery(unsafeSQL: "SET LOCAL idle_in_transaction_session_timeout TO \(patience.setting)")
+    /// Has the server end the transaction of a process that went silent in the middle of it (stopped, unplugged), or that died
+    /// while a statement of it runs, so that its row locks do not hold up the process that finishes the key.
+    private static func limits(_ patience: Duration) -> PostgresQuery {
+        KeyStatements.settings(statementTime: .atMost(patience), silence: patience)
     }
 
     /// Runs a phase's body that only appends statements, and commits them with the recovery point.
@@ -197,9 +197,17 @@ extension Runner {
     ) throws -> (StepValue, CommitUnit) {
         var writes = Writes(key: context)
         let value = try body(&writes)
-        var unit = CommitUnit(writes: writes.statements, jobs: stagings(of: writes.jobs, by: work))
+        var unit = CommitUnit(
+            step: commitStep(of: work), writes: writes.statements, jobs: stagings(of: writes.jobs, by: work))
         move(&unit, value)
         return (value, unit)
+    }
+
+    private func commitStep(of work: Work) -> CommitUnit.Step {
+        let step = plan[work.step]
+        let timeout = work.direction == .forward ? step.timeout : step.compensation?.timeout ?? step.timeout
+        return CommitUnit.Step(
+            name: .init(saga: context.saga, step: step.name), timeout: timeout, hold: hold, line: line.name)
     }
 
     /// The jobs that a phase staged, on their way into the table.

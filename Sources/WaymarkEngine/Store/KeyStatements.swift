@@ -33,35 +33,8 @@ package struct KeyStatements: Sendable {
         extract(epoch FROM k.locked_at)::float8
         """
 
-    /// The application's own statements wait as long as its database is set up to.
-    var usualLockWait: PostgresQuery { "SET LOCAL lock_timeout TO DEFAULT" }
-
     /// The only clock that counts, in seconds since 1970.
     var clock: PostgresQuery { "SELECT extract(epoch FROM now())::float8" }
-
-    /// Has the rest of a transaction planned as lookups in an index, whatever the planner believes of the table. A plan is
-    /// kept, and one from when the table was empty would read all that has come since, for as long as it takes until
-    /// the statistics are renewed.
-    static let lookupsOnly = settings(lockWait: nil, lookupsOnly: true)
-
-    /// Has the rest of a transaction take rows in the order of an index, as long as it needs any, in place of sorting all.
-    static let inIndexOrder: PostgresQuery = """
-        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
-        """
-
-    /// The application's own statements are planned as ever.
-    static let usualPlans: PostgresQuery = "SET LOCAL enable_seqscan TO DEFAULT"
-
-    /// The settings of a transaction, in one statement.
-    /// - Parameters:
-    ///   - lockWait: for how long each statement waits for a lock; nil: as long as the database is set up to.
-    ///   - lookupsOnly: see ``lookupsOnly``.
-    static func settings(lockWait: Duration?, lookupsOnly: Bool) -> PostgresQuery {
-        var settings: [String] = []
-        if let lockWait { settings.append("set_config('lock_timeout', '\(lockWait.setting)', true)") }
-        if lookupsOnly { settings.append("set_config('enable_seqscan', 'off', true)") }
-        return PostgresQuery(unsafeSQL: "SELECT \(settings.joined(separator: ", "))")
-    }
 
     /// Reads a key: see `ObservedRow`.
     func observe(_ id: UUID) -> PostgresQuery { observe([id]) }

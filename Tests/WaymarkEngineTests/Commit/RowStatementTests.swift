@@ -58,8 +58,8 @@ import WaymarkTesting
     @Test func manyRowsGoThroughOneStatement() async throws {
         try await Self.with { database, coalescer async throws in
             let units = try (1...10).map { try Self.booking(price: $0, note: $0 % 3 == 0 ? nil : "n\($0)") }
-            try await coalescer.commit(units, .together)
-            try await coalescer.commit([Self.booking(price: 11, note: "n11")], .apart)
+            try await coalescer.commit(units, .together, within: .seconds(10))
+            try await coalescer.commit([Self.booking(price: 11, note: "n11")], .apart, within: .seconds(10))
             let rides = try await database.client.query("SELECT price, note FROM rides ORDER BY price")
                 .decode((Int, String?).self)
             let expected = (1...11).map { "\($0) \($0 % 3 == 0 && $0 < 11 ? "-" : "n\($0)!")" }
@@ -68,8 +68,10 @@ import WaymarkTesting
                 "SELECT count(DISTINCT cmin::text::int) FROM rides WHERE price < 11"
             ).decode(Int.self)
             #expect(statements == [1])
-            #expect(CommitScript(units, .together, coalescer.statements).steps.count { $0.part == .row } == 2)
-            #expect(CommitScript(units, .apart, coalescer.statements).steps.count { $0.part == .row } == 20)
+            #expect(
+                CommitScript(units, .together, within: nil, coalescer.statements).steps.count { $0.part == .row } == 2)
+            #expect(
+                CommitScript(units, .apart, within: nil, coalescer.statements).steps.count { $0.part == .row } == 20)
         }
     }
 
@@ -77,8 +79,10 @@ import WaymarkTesting
     @Test func twoRowsForOneTargetAreNotTakenForOne() async throws {
         try await Self.with { database, coalescer async throws in
             let units = try [Self.reservation(of: "book", 2), Self.reservation(of: "book", 3)]
-            await #expect(throws: BatchFailure.self) { try await coalescer.commit(units, .together) }
-            try await coalescer.commit(units, .apart)
+            await #expect(throws: BatchFailure.self) {
+                try await coalescer.commit(units, .together, within: .seconds(10))
+            }
+            try await coalescer.commit(units, .apart, within: .seconds(10))
             let reserved = try await database.client.query("SELECT reserved FROM stock WHERE item = 'book'")
             #expect(try reserved.decode(Int.self) == [5])
         }
@@ -138,7 +142,7 @@ import WaymarkTesting
             }
         }
         let statements = KeyStatements(schema: .waymark, holder: "t", lease: .seconds(15), retention: .hours(24))
-        let steps = CommitScript(units, .together, statements).steps.filter { $0.part == .row }
+        let steps = CommitScript(units, .together, within: nil, statements).steps.filter { $0.part == .row }
         let texts = steps.map { $0.statement.sql.contains("SELECT 1 ") ? "one" : "two" }
         #expect(texts == ["one", "two", "one"])
     }

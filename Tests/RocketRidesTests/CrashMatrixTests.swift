@@ -14,7 +14,8 @@ import WaymarkTesting
             amount: Int, currency: String, customer: String, description: String, idempotencyKey: String
         ) async throws -> String {
             if refuses { throw Rejection(status: 402, type: "declined", title: "The card was declined.") }
-            return "ch_\(try await service.perform("charge", key: idempotencyKey, "\(amount) \(customer)"))"
+            try await service.perform("charge", key: idempotencyKey, "\(amount) \(customer)")
+            return "ch_\(idempotencyKey)"
         }
 
         func refund(charge: String, idempotencyKey: String) async throws {

@@ -56,7 +56,7 @@ import WaymarkTesting
         var matrix = Purchase.matrix(saga)
         matrix.faults = [.crash, .answerLost]
         do {
-            try await matrix.run(order)
+            try await matrix.run(order, stopAfter: .max)
         } catch let found as CrashViolations {
             #expect(found.description.contains("✗"))
             return found.report

@@ -48,8 +48,9 @@ struct Purchase: Saga {
     }
 
     func charge(_ order: Order, _ call: Call) async throws -> Paid {
-        let number = try await payments.perform("charge", key: key(call), order.item)
-        return Paid(item: order.item, charge: "ch_\(number)")
+        let key = key(call)
+        try await payments.perform("charge", key: key, order.item)
+        return Paid(item: order.item, charge: "ch_\(key)")
     }
 
     func sell(_ paid: Paid, _ tx: Transaction) async throws -> Paid {

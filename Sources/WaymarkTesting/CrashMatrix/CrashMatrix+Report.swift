@@ -4,11 +4,13 @@ import WaymarkEngine
 
 extension CrashMatrix {
     /// The same as `run`, with the violations in the report.
-    package func report(_ request: S.Request) async throws -> CrashReport {
+    package func report(_ request: S.Request, stopAfter: Int = .max) async throws -> CrashReport {
         precondition(concurrency > 0 && !faults.isEmpty, "a matrix has faults, and a database to try them on")
+        precondition(stopAfter > 0, "a matrix stops after a violation, not before")
         let start = ContinuousClock.now
         let rehearsal = try await withRun(request) { run in try await run.rehearse() }
-        let queue = Queue(cells(rehearsal))
+        let cells = cells(rehearsal)
+        let queue = Queue(cells, stopAfter: stopAfter)
         let done = try await withThrowingTaskGroup(of: [CrashReport.Cell].self) { group in
             for _ in 0..<concurrency {
                 group.addTask {
@@ -16,7 +18,9 @@ extension CrashMatrix {
                         let accepted = try await run.keepAccepted(at: rehearsal.acceptance)
                         var done: [CrashReport.Cell] = []
                         while let cell = queue.next() {
-                            done.append(try await run.perform(cell, rehearsal, accepted))
+                            let end = try await run.perform(cell, rehearsal, accepted)
+                            if !end.violations.isEmpty { queue.countViolation() }
+                            done.append(end)
                         }
                         return done
                     }
@@ -26,7 +30,8 @@ extension CrashMatrix {
         }
         return CrashReport(
             saga: S.name, boundaries: rehearsal.boundaries, cells: done.sorted { $0.place < $1.place },
-            untouched: rehearsal.untouched, duration: .now - start)
+            planned: cells.count, untouched: rehearsal.untouched, differences: rehearsal.volatility.told,
+            duration: .now - start)
     }
 
     private func cells(_ rehearsal: CrashRehearsal) -> [CrashRun<S>.Cell] {
@@ -57,13 +62,33 @@ extension CrashMatrix {
 }
 
 extension CrashMatrix {
-    /// The runs that are still to be made.
+    /// The runs that are still to be made: far apart from each other at first, so that a violation is found early wherever
+    /// it is.
     private final class Queue: Sendable {
-        private let cells: Mutex<ArraySlice<CrashRun<S>.Cell>>
+        private struct State {
+            var cells: ArraySlice<CrashRun<S>.Cell>
+            /// How many more violations end the matrix.
+            var violationsLeft: Int
+        }
 
-        init(_ cells: [CrashRun<S>.Cell]) { self.cells = Mutex(cells[...]) }
+        private let state: Mutex<State>
 
-        func next() -> CrashRun<S>.Cell? { cells.withLock { $0.popFirst() } }
+        init(_ cells: [CrashRun<S>.Cell], stopAfter: Int) {
+            let spread = cells.sorted { Self.rank($0.place) < Self.rank($1.place) }
+            state = Mutex(State(cells: spread[...], violationsLeft: stopAfter))
+        }
+
+        /// Multiples of the golden ratio without their integer parts fill the interval from 0 to 1 evenly, however many
+        /// there are.
+        private static func rank(_ place: Int) -> Double {
+            (Double(place) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
+        }
+
+        func next() -> CrashRun<S>.Cell? {
+            state.withLock { $0.violationsLeft > 0 ? $0.cells.popFirst() : nil }
+        }
+
+        func countViolation() { state.withLock { $0.violationsLeft -= 1 } }
     }
 }
 

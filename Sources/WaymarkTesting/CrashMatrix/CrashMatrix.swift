@@ -20,7 +20,8 @@ public import WaymarkEngine
 /// After each fault other processes, which know nothing of the first, finish the request. Then must be as without a fault:
 /// the answer, also when it is asked for again, byte by byte; every table of the application and the staged jobs; what the
 /// foreign systems did; the journal. No lease is left, no fence has gone down, nothing has changed after the end.
-/// What differs between two undisturbed runs, such as ids and times, is not compared.
+/// What differs between undisturbed runs, such as ids, times and numbers given in the order of arrival, is not compared,
+/// and the report says so.
 ///
 /// One thing is not tried, because nothing on our side can help it: a process that stands still right before it sends a call
 /// that is made at most once, for longer than the call's settling time.
@@ -82,13 +83,15 @@ public struct CrashMatrix<S: Saga>: Sendable {
         return copy
     }
 
-    /// Runs the whole matrix.
+    /// Runs the matrix, all of it unless there are violations.
+    /// - Parameter stopAfter: so many violations end it: a saga that breaks a promise breaks it at many boundaries, and the
+    ///   first few tell why. Runs that are under way then are finished.
     /// - Returns: what was tried, all of it without a violation.
     /// - Throws: `CrashViolations` with the report when there was one; `CrashMatrixError` when already an undisturbed run
     ///   does not come to an end; what making databases throws.
     @discardableResult
-    public func run(_ request: S.Request) async throws -> CrashReport {
-        let report = try await report(request)
+    public func run(_ request: S.Request, stopAfter: Int = 10) async throws -> CrashReport {
+        let report = try await report(request, stopAfter: stopAfter)
         if !report.cells.contains(where: \.isStruck) {
             throw CrashMatrixError(description: "no fault came about")
         }

@@ -22,8 +22,12 @@ public struct CrashReport: Sendable {
     /// Every boundary of an undisturbed run, in order.
     public let boundaries: [CrashRole: [CrashBoundary]]
     public let cells: [Cell]
+    /// How many runs the matrix has; fewer were made where violations ended it.
+    public let planned: Int
     /// Phases and calls that this request does not come to: another request is needed to test them.
     public let untouched: [String]
+    /// What differs between undisturbed runs and is not compared; one sentence for each table, and for the answer.
+    public let differences: [String]
     public let duration: Duration
 
     /// The runs that went wrong.
@@ -54,8 +58,11 @@ extension CrashReport: CustomStringConvertible {
                 \(cell.violations.joined(separator: "\n    "))
             """
         }
+        let stopped =
+            cells.count < planned ? ["stopped after these violations; \(planned - cells.count) runs were not made"] : []
         let missed = untouched.isEmpty ? [] : ["not come to by this request: \(untouched.joined(separator: ", "))"]
-        return ([summary] + broken + CrashRole.allCases.map(table) + missed).joined(separator: "\n")
+        let parts = [summary] + broken + stopped + CrashRole.allCases.map(table) + missed + differences
+        return parts.joined(separator: "\n")
     }
 
     /// The report in one line.

@@ -22,12 +22,12 @@ extension CrashRun {
         guard let accepted = acceptance.withLock({ $0 }) else {
             throw CrashMatrixError(description: "the request is not accepted: \(expected.parts["answer"] ?? [])")
         }
-        let again = try await anew { world in
-            // Another day and another second: what goes by the clock differs too.
-            try await stage.database.clock.advance(by: .hours(25) + .milliseconds(1_234))
-            try await stage.withBystander { _ = try await submit($0) }
-            return try await concludeUndisturbed(world)
-        }
+        let steps = try SagaDeclaration(matrix.saga).plan.steps
+        let all = try steps + matrix.others.flatMap { try Self.steps(of: $0) }
+        let isConcurrent = all.contains(where: \.isGroup) || !matrix.others.isEmpty
+        let orders: [TurnOrder?] = isConcurrent ? [TurnOrder(.ascending), TurnOrder(.descending)] : [nil]
+        var observations = [expected]
+        for order in orders { observations.append(try await observeUndisturbed(order)) }
         let beginning = try await keepAccepted(at: accepted)
         let (taken, completing) = try await anew(from: beginning) { world in
             let trail = try await stage.withProcess(nil) { process, orchestrator, _ in
@@ -36,15 +36,14 @@ extension CrashRun {
             }
             return (try await concludeUndisturbed(world), trail)
         }
-        let volatility = Volatility(expected, again)
+        let volatility = Volatility(observations)
         let differences = volatility.differences(of: taken, from: expected)
         guard differences.isEmpty else {
             throw CrashMatrixError(
-                description: "run by a completionist it ends otherwise: \(differences.joined(separator: "; "))")
+                description: "differs between undisturbed runs; run by a completionist it ends otherwise: "
+                    + differences.joined(separator: "; "))
         }
         let touched = Set((trail + completing).map(\.step))
-        let steps = try SagaDeclaration(matrix.saga).plan.steps
-        let all = try steps + matrix.others.flatMap { try Self.steps(of: $0) }
         return CrashRehearsal(
             boundaries: [.orchestrator: trail, .completionist: completing], expected: expected,
             volatility: volatility, acceptance: accepted,
@@ -56,8 +55,18 @@ extension CrashRun {
         try SagaDeclaration(saga).plan.steps
     }
 
-    private func concludeUndisturbed(_ world: ForeignWorld) async throws -> Observation {
-        try await finish()
+    /// Runs the request on another day and at another second, so that what goes by the clock differs too.
+    /// - Parameter order: the order in which what runs side by side has its turn.
+    private func observeUndisturbed(_ order: TurnOrder?) async throws -> Observation {
+        try await anew { world in
+            try await stage.database.clock.advance(by: .hours(25) + .milliseconds(1_234))
+            try await stage.withBystander(order) { _ = try await submit($0) }
+            return try await concludeUndisturbed(world, order)
+        }
+    }
+
+    private func concludeUndisturbed(_ world: ForeignWorld, _ order: TurnOrder? = nil) async throws -> Observation {
+        try await finish(order)
         let (observation, answers) = try await conclude(world)
         guard case .final = answers[0] else {
             throw CrashMatrixError(description: "undisturbed, the request ends with \(answers[0].json)")

@@ -60,8 +60,9 @@ struct CrashRun<S: Saga>: Sendable {
 
     /// Other processes see the request through: the client asks again where it was not accepted, a completionist does the
     /// rest.
-    func finish() async throws {
-        try await stage.withBystander { orchestrator in
+    /// - Parameter order: the order in which what runs side by side has its turn.
+    func finish(_ order: TurnOrder? = nil) async throws {
+        try await stage.withBystander(order) { orchestrator in
             if try await !isAccepted { try await submit(orchestrator) }
             try await complete(orchestrator)
         }
@@ -74,7 +75,7 @@ struct CrashRun<S: Saga>: Sendable {
         }
         let observation = try await Observation(
             state: stage.observe(), answer: answers[0].json, effects: world.described,
-            outside: matrix.recorded?() ?? [])
+            outside: matrix.recorded?() ?? [], names: world.names)
         return (observation, answers)
     }
 

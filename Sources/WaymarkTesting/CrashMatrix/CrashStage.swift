@@ -133,10 +133,13 @@ struct CrashStage: Sendable {
     private static func newName() -> String { "process_\(UUID().uuidString.prefix(8))" }
 
     /// Runs `body` in a process that nothing happens to, and that knows nothing of any other.
+    /// - Parameter order: the order in which what runs side by side has its turn.
     func withBystander<Result: Sendable>(
-        _ body: @Sendable (Orchestrator) async throws -> Result
+        _ order: TurnOrder? = nil, _ body: @Sendable (Orchestrator) async throws -> Result
     ) async throws -> Result {
-        let orchestrator = try orchestrator(client, database.clock.engine, Self.newName()) { $0 }
+        let orchestrator = try orchestrator(client, database.clock.engine, Self.newName()) {
+            order?.instrument($0) ?? $0
+        }
         return try await ProcessGate.$current.withValue(nil) { try await body(orchestrator) }
     }
 

@@ -56,11 +56,49 @@ package final class ForeignWorld: Sendable {
 
     /// Every effect, without the callers' keys.
     var described: [JSONValue] {
-        all.map { effect in
+        let names = names
+        return all.map { effect in
             .object([
                 "service": .string(effect.service), "operation": .string(effect.operation),
-                "parameters": .string(effect.parameters),
+                "parameters": .string(names.naming(effect.parameters)),
             ])
+        }
+    }
+
+    /// What the callers' keys stand for.
+    var names: ForeignNames {
+        all.reduce(into: ForeignNames()) { names, effect in
+            guard let key = effect.key else { return }
+            names.add(key, "\(effect.service) \(effect.operation) \(names.naming(effect.parameters))")
+        }
+    }
+}
+
+/// Callers' keys, which are others in each run, and what was done under them, which is the same.
+struct ForeignNames: Sendable {
+    /// What is shorter may stand in a text by chance.
+    private static let shortestKey = 16
+
+    private var names: [(key: String, name: String)] = []
+
+    /// - Parameter name: what was done under the key. Of several things that were, the first counts.
+    mutating func add(_ key: String, _ name: String) {
+        guard key.count >= Self.shortestKey, !names.contains(where: { $0.key == key }) else { return }
+        names.append((key, "‹\(name)›"))
+    }
+
+    /// A text with each key replaced by what was done under it.
+    func naming(_ text: String) -> String {
+        names.reduce(text) { text, known in text.replacing(known.key, with: known.name) }
+    }
+
+    /// A value with each key in its texts replaced.
+    func naming(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text): .string(naming(text))
+        case .array(let elements): .array(elements.map(naming))
+        case .object(let members): .object(members.mapValues(naming))
+        default: value
         }
     }
 }

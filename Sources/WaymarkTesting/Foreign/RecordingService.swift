@@ -5,11 +5,14 @@
 ///     let service = RecordingService("payments")
 ///
 ///     func charge(amount: Int, …, idempotencyKey: String) async throws -> String {
-///         let number = try await service.perform("charge", key: idempotencyKey, "\(amount)")
-///         return "ch_\(number)"
+///         try await service.perform("charge", key: idempotencyKey, "\(amount)")
+///         return "ch_\(idempotencyKey)"
 ///     }
 /// }
 /// ```
+/// An answer that is made from the call's key is the same for a repeat, and belongs to its call in whatever order concurrent
+/// calls arrive. A `CrashMatrix` knows the keys of a run, and compares what was stored of them.
+///
 /// Within a `CrashMatrix` each run has a record of its own, and the process can be stopped before the effect, and
 /// between the effect and its answer.
 public final class RecordingService: Sendable {
@@ -30,7 +33,8 @@ public final class RecordingService: Sendable {
     ///   - operation: what is done.
     ///   - key: what the caller calls it: the same again changes nothing. Without one, everything is done each time.
     ///   - parameters: what it is done with, for the record.
-    /// - Returns: which effect of this operation it is, from 1: the same for a repeat.
+    /// - Returns: which effect of this operation it is, from 1: the same for a repeat. Of calls that run side by side it
+    ///   depends on which arrives first, so an answer is better made from the key.
     /// - Throws: `TransientError` where the matrix has the answer lost, `CancellationError` where the process is gone.
     @discardableResult
     public func perform(_ operation: String, key: String?, _ parameters: String = "") async throws -> Int {

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import Waymark
 
@@ -39,6 +40,35 @@ import Waymark
         #expect(process.trail.count == 4)
     }
 
+    /// Elements of a ForEach come to their calls at any time, also right after another one was struck.
+    @Test func aProcessThatStandsStillStaysSoWhereFurtherCallsBegin() async throws {
+        for fault in [CrashFault.crash, .zombie] {
+            let process = ProcessGate(plan: .init(fault, at: 1))
+            process.begin()
+            let statement = Task { try await process.arrive(.statement, "COMMIT") }
+            await process.waitUntilStill()
+            let begun = Count()
+            let calls = (0..<5_000).map { _ in
+                Task {
+                    begun.add()
+                    try await process.around("call") {}
+                }
+            }
+            var isStill = true
+            while isStill, begun.value < calls.count { isStill = process.isStill }
+            #expect(isStill && process.isStill)
+            #expect(process.trail.count == 1)
+            process.thaw()
+            if fault == .crash { process.end() }
+            for call in calls {
+                let isDone = (try? await call.value) != nil
+                #expect(isDone == (fault == .zombie))
+            }
+            _ = await statement.result
+            process.end()
+        }
+    }
+
     /// Two payments, of a bank that takes one in a hundred seconds, and that is left alone for minutes after a failure.
     @Test func theLimitsOfAForeignServiceTakeNoTime() async throws {
         var matrix = CrashMatrix(Transfer(bank: RecordingService("bank")))
@@ -46,6 +76,15 @@ import Waymark
         let report = try await matrix.run(Transfer.Order(amount: 5))
         #expect(report.cells.count { $0.isStruck } == 6)
     }
+}
+
+/// How many tasks have begun.
+private final class Count: Sendable {
+    private let count = Atomic(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    func add() { count.add(1, ordering: .relaxed) }
 }
 
 /// Takes from one account and gives to another.

@@ -246,9 +246,18 @@ extension ProcessGate {
         return value
     }
 
+    private func beginsCall() -> Bool {
+        state.withLock { state in
+            guard state.life == .running else { return false }
+            state.callsUnderWay += 1
+            return true
+        }
+    }
+
     private func callUnderWay<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         if Self.isInCall { return try await body() }
-        state.withLock { $0.callsUnderWay += 1 }
+        // Where the process stands still, no call begins: it would be under way for a moment, until it halts.
+        while !beginsCall() { try await haltWhileStill() }
         defer {
             state.withLock { $0.callsUnderWay -= 1 }
             wakeWatchers()

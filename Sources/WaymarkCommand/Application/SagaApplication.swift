@@ -18,7 +18,8 @@ public protocol SagaApplication: Sendable {
     /// Every saga that its processes can run.
     var sagas: [any Saga] { get }
 
-    /// SQL for the application's own tables, applied by `migrate` after Waymark's; must be safe to run again.
+    /// SQL for the application's own tables, which `migrate` applies after Waymark's, in the same transaction and one process
+    /// at a time; must be safe to run again.
     var schema: String? { get }
 
     /// Registers what hands on the jobs that phases stage.

@@ -50,10 +50,10 @@ struct ProcessCommand<Application: SagaApplication> {
     private func prepare(migrate: Bool) async throws {
         let (schema, logger, ownSchema) = (database.schema, logger, application.schema)
         try await database.withClient(logger: logger) { client in
-            let migrator = Migrator(postgres: client, schema: schema, logger: logger)
+            let migrator = Migrator(
+                postgres: client, schema: schema, applicationSchema: ownSchema, logger: logger)
             if migrate {
                 try await migrator.migrate()
-                if let ownSchema { try await client.executeScript(ownSchema) }
             } else {
                 try await migrator.verify()
             }

@@ -5,14 +5,27 @@ struct ServerBinaries: Sendable {
     /// What must be there for a folder to count.
     static let required = ["initdb", "postgres", "pg_ctl", "pg_isready"]
 
+    /// Names the folder of the programs to use, in place of those found.
+    static let variable = "WAYMARK_POSTGRES_BIN"
+
     let directory: String
 
     func path(_ program: String) -> String { "\(directory)/\(program)" }
 
-    /// Finds the programs for `data`: of the very version that made it, or when it is new, the first of `PATH` and
-    /// then the newest of the folders that distributions use.
-    static func find(data: String?, account: ServerAccount) async throws -> ServerBinaries {
-        let present = candidates(path: ProcessInfo.processInfo.environment["PATH"] ?? "").filter(\.isComplete)
+    /// Finds the programs for `data`: of the very version that made it, or when it is new, those that the environment names,
+    /// then the first of `PATH`, and then the newest of the folders that distributions use.
+    static func find(
+        data: String?, account: ServerAccount,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws -> ServerBinaries {
+        let named = environment[variable].flatMap { $0.isEmpty ? nil : ServerBinaries(directory: $0) }
+        if let named, !named.isComplete {
+            throw PrivatePostgresError(
+                .notInstalled,
+                "\(variable) names \(named.directory), which lacks one of \(required.joined(separator: ", "))")
+        }
+        let found = candidates(path: environment["PATH"] ?? "").filter(\.isComplete)
+        let present = (named.map { [$0] } ?? []) + found
         guard let first = present.first else {
             throw PrivatePostgresError(
                 .notInstalled,

@@ -106,6 +106,11 @@ private struct SharedServer: Sendable {
                 settings: ["max_connections": "400"], logger: Logger(label: "waymark.testing"))
             server = SharedServer(adminURL: cluster.connectionString) { cluster.connectionString(database: $0) }
         }
+        try await withPostgres(server.adminURL, connections: 1) { client in
+            for version in try await client.query("SHOW server_version").decode(String.self) {
+                print("tests run against PostgreSQL \(version)")
+            }
+        }
         try await server.administer("DROP DATABASE IF EXISTS \(template)")
         try await server.administer("CREATE DATABASE \(template)")
         try await server.installClock(template)

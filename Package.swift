@@ -76,7 +76,7 @@ let package = Package(
             path: "migrations",
             resources: [
                 .embedInCode("0001_keys_and_jobs.sql"), .embedInCode("0002_branches_events_and_audit.sql"),
-                .embedInCode("0003_room_for_shared_updates.sql"),
+                .embedInCode("0003_room_for_shared_updates.sql"), .embedInCode("0004_lanes_of_jobs.sql"),
             ],
             swiftSettings: settings
         ),
@@ -262,7 +262,8 @@ let package = Package(
         .executableTarget(
             name: "crash-fixture",
             dependencies: [
-                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkHTTP", configuration, httpTypes, hummingbird,
+                "PostgresPQ", "Waymark", "WaymarkCommand", "WaymarkEngine", "WaymarkHTTP", configuration, httpTypes,
+                hummingbird, logging,
             ],
             path: "Tests/CrashFixture",
             swiftSettings: settings

@@ -76,6 +76,27 @@ private struct Sell: Saga {
         }
     }
 
+    /// The completionist looks once, and then not for ten minutes.
+    @Test func aChildIsBegunAndItsParentGoesOnWithoutWaitingForTheNextLook() async throws {
+        try await World.with(Self.sagas) { world async throws in
+            let orchestrator = try world.orchestrator()
+            var configuration = Completionist.Configuration()
+            configuration.pace = Pace(idle: .minutes(10))
+            let completionist = Completionist(orchestrator, configuration: configuration)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                group.addTask { try await orchestrator.run() }
+                group.addTask { try await completionist.run() }
+                let outcome = try await orchestrator.run(
+                    Sell.self, key: IdempotencyKey("k1"), scope: world.scope, request: "book")
+                #expect(outcome.progress?.recoveryPoint == "packed:waiting")
+                try await eventually("the parent and both children are finished") {
+                    try await world.database.client.query("SELECT FROM waymark.keys WHERE done").count == 3
+                }
+            }
+        }
+    }
+
     @Test func aKeyThatIsTakenFailsThePhase() async throws {
         try await World.with(Self.sagas) { world async throws in
             #expect(try await world.run(Pack.self, "other", key: "gift for k1").response == "box of other")

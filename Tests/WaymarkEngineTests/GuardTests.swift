@@ -156,6 +156,7 @@ import WaymarkTesting
             for fence in [0, 1] {
                 for write in [
                     statements.retry(job, fence: fence, after: .zero, error: "down"),
+                    statements.giveBack(job, fence: fence, attempt: 1),
                     statements.bury(job, fence: fence, error: "down"),
                 ] {
                     #expect(try await client.execute(write) == fence, "\(write)")

@@ -81,11 +81,14 @@ package struct StartedSaga: Sendable {
 /// A job on its way into the phase's commit.
 package struct StagedJob: Sendable, Equatable {
     package let name: String
+    /// Nil where it is called as the job is.
+    package let lane: String?
     package let payload: String
     package let delay: Duration
 
-    package init(name: String, payload: String, delay: Duration) {
+    package init(name: String, lane: String? = nil, payload: String, delay: Duration) {
         self.name = name
+        self.lane = lane
         self.payload = payload
         self.delay = delay
     }
@@ -98,6 +101,7 @@ package struct StagedJob: Sendable, Equatable {
                 .tooLarge, "job '\(J.name)' is \(payload.utf8.count) bytes; \(Limits.valueBytes) at most")
         }
         name = J.name
+        lane = J.lane == J.name ? nil : J.lane
         self.delay = delay
     }
 

@@ -75,11 +75,12 @@ public final class Completionist: Service {
     /// at once, and the database is just back.
     public func run() async throws {
         let room = Room(configuration.concurrency)
+        let gathered = max(configuration.concurrency / Self.gatheredShare, 1)
         await withDiscardingTaskGroup { [engine] group in
             var failures = 0
             var burst = configuration.concurrency
             while !engine.held.isStopping, !Task.isShuttingDownGracefully, !Task.isCancelled {
-                let limit = min(await gather(room), burst)
+                let limit = min(await room.free(gathered, within: Self.gathering), burst)
                 do {
                     let claimed = try await claim(limit: limit)
                     failures = 0
@@ -98,18 +99,10 @@ public final class Completionist: Service {
                     engine.logger.warning(
                         "no keys could be claimed", metadata: ["error": .string(Runner.text(of: error))])
                 }
-                await configuration.pace.rest(configuration.pace.pause(failures: failures))
+                await engine.dueNow.rest(configuration.pace.pause(failures: failures))
             }
             // The orchestrator may be told to stop before we are; whoever runs us takes an early end for a failure.
             try? await gracefulShutdown()
         }
-    }
-
-    /// How many places are free, as soon as there is one; a little later where they are few.
-    private func gather(_ room: Room) async -> Int {
-        let free = await room.free()
-        if free >= configuration.concurrency / Self.gatheredShare { return free }
-        try? await Task.sleep(for: Self.gathering)
-        return await room.free()
     }
 }

@@ -7,8 +7,10 @@ struct JobStatements: Sendable {
     let jobs: String
     let leaseSeconds: Double
 
-    /// Takes up to `limit` due jobs that we have handlers for, in the order in which they became due; of each key only the
-    /// first that is not delivered, so that no other drain can overtake it.
+    /// Takes up to `limit` due jobs that we have handlers for, in the order in which they became due; of each key and lane
+    /// only the first that is not delivered, so that no other drain can overtake it.
+    ///
+    /// First is a job that a drain has begun to deliver, then the one that was due first.
     func claimDue(limit: Int, names: [String]) -> PostgresQuery {
         """
         WITH due AS MATERIALIZED (
@@ -17,7 +19,9 @@ struct JobStatements: Sendable {
                 AND NOT EXISTS (
                     SELECT FROM \(unescaped: jobs) AS earlier
                     WHERE earlier.key_id = job.key_id AND NOT earlier.dead
-                        AND (earlier.created_at, earlier.position) < (job.created_at, job.position))
+                        AND coalesce(earlier.lane, earlier.name) = coalesce(job.lane, job.name)
+                        AND (earlier.attempts = 0, earlier.due_at, earlier.created_at, earlier.position)
+                            < (job.attempts = 0, job.due_at, job.created_at, job.position))
             ORDER BY run_at, created_at, position LIMIT \(limit)
             FOR UPDATE OF job SKIP LOCKED
         )
@@ -37,6 +41,14 @@ struct JobStatements: Sendable {
         """
         UPDATE \(unescaped: jobs) SET run_at = now() + \(delay.inSeconds) * interval '1 second', last_error = \(error)
         WHERE id = \(id) AND fence = \(fence)
+        """
+    }
+
+    /// Gives a job back at once. Its delivery was cut off, so attempt `attempt` does not count.
+    func giveBack(_ id: UUID, fence: Int, attempt: Int) -> PostgresQuery {
+        """
+        UPDATE \(unescaped: jobs) SET run_at = now(), attempts = \(attempt - 1)
+        WHERE id = \(id) AND fence = \(fence) AND attempts = \(attempt) AND NOT dead
         """
     }
 

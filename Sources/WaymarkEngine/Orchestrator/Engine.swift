@@ -13,6 +13,9 @@ final class Engine: Sendable {
     let coalescer: Coalescer
     let reader: KeyReader
     let metrics = EngineMetrics()
+    /// Rings when a key that nobody holds is due at once by what this process did: its completionist need not wait for its
+    /// next look.
+    let dueNow = Bell()
     let logger: Logger
 
     var clock: EngineClock { configuration.clock }
@@ -64,6 +67,10 @@ final class Engine: Sendable {
                 row.context.id, fence: row.fence, at: row.recoveryPoint, after: .zero,
                 attempts: row.attempts - 1, error: nil)
             _ = await postgres.patiently { postgres in try await postgres.execute(update) }
+            dueNow.ring()
+        // The key that waits for the answer is due.
+        case .answered where row.parentEvent != nil: dueNow.ring()
+        case .progress(let progress) where progress.retryAfter <= .zero: dueNow.ring()
         default: break
         }
         return conclusion

@@ -42,7 +42,10 @@ extension Orchestrator {
         let observe = engine.statements.observe(event, of: id)
         // The key may be accepted, reaped or moved between the two statements, so in rounds.
         for _ in 0..<EngineLimits.acceptRounds {
-            if try await !engine.postgres.patiently({ try await $0.query(deliver) }).get().isEmpty { return .delivered }
+            if try await !engine.postgres.patiently({ try await $0.query(deliver) }).get().isEmpty {
+                engine.dueNow.ring()
+                return .delivered
+            }
             let found = try await engine.postgres.patiently { try await $0.query(observe).first.map(EventRow.init) }
                 .get()
             guard let row = found else { return .unknownKey }

@@ -154,6 +154,7 @@ extension Runner {
             try await postgres.inOneGo([start, update])
         }
         let progress = SagaProgress(cause: .waiting, recoveryPoint: point, retryAfter: EngineLimits.runningRetryAfter)
+        engine.dueNow.ring()
         return ended(
             written,
             as: line.isMain

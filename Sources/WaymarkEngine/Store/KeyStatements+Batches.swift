@@ -128,9 +128,10 @@ extension KeyStatements {
     /// Inserts jobs that phases staged.
     func stage(_ stagings: [Staging]) -> PostgresQuery {
         """
-        INSERT INTO \(unescaped: jobs) (id, key_id, name, payload, position, run_at)
-        SELECT j.id, j.key_id, j.name, j.payload, j.position, now() + j.delay * interval '1 second'
-        FROM \(table: stagings) AS j (id, key_id, name, position, delay, payload)
+        INSERT INTO \(unescaped: jobs) (id, key_id, name, lane, payload, position, due_at, run_at)
+        SELECT j.id, j.key_id, j.name, j.lane, j.payload, j.position, now() + j.delay * interval '1 second',
+            now() + j.delay * interval '1 second'
+        FROM \(table: stagings) AS j (id, key_id, name, lane, position, delay, payload)
         """
     }
 
@@ -174,14 +175,15 @@ extension PostgresQuery.StringInterpolation {
         if stagings.count == 1, let staging = stagings.first {
             appendLiteral("(VALUES (")
             appendList(
-                staging.id, staging.keyID, staging.job.name, Int16(staging.position), staging.job.delay.inSeconds,
-                PostgresJSONText(staging.job.payload))
+                staging.id, staging.keyID, staging.job.name, staging.job.lane, Int16(staging.position),
+                staging.job.delay.inSeconds, PostgresJSONText(staging.job.payload))
             return appendLiteral("::jsonb))")
         }
         appendLiteral("unnest(")
         appendList(
-            stagings.map(\.id), stagings.map(\.keyID), stagings.map(\.job.name), stagings.map { Int16($0.position) },
-            stagings.map(\.job.delay.inSeconds), stagings.map { PostgresJSONText($0.job.payload) })
+            stagings.map(\.id), stagings.map(\.keyID), stagings.map(\.job.name), stagings.map(\.job.lane),
+            stagings.map { Int16($0.position) }, stagings.map(\.job.delay.inSeconds),
+            stagings.map { PostgresJSONText($0.job.payload) })
         appendLiteral(")")
     }
 

@@ -75,7 +75,9 @@ package struct ModelJob: Sendable, Equatable {
     package let position: Int
     /// Where it was staged: for invariants, not a column.
     package let origin: Origin
+    package let lane: String
     package var runAt: Int
+    package var dueAt: Int
     package var fence = 0
     package var attempts = 0
     package var dead = false
@@ -94,12 +96,16 @@ package struct ModelJob: Sendable, Equatable {
         }
     }
 
-    package init(id: UUID, keyID: UUID, position: Int, origin: Origin, at now: Int) {
+    package init(
+        id: UUID, keyID: UUID, position: Int, origin: Origin, lane: String, at due: Int, createdAt now: Int
+    ) {
         self.id = id
         self.keyID = keyID
         self.position = position
         self.origin = origin
-        runAt = now
+        self.lane = lane
+        runAt = due
+        dueAt = due
         createdAt = now
     }
 }

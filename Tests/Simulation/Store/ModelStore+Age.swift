@@ -13,6 +13,7 @@ extension ModelStore {
         }
         for (id, job) in jobs {
             if job.runAt != ModelKey.infinity { jobs[id]?.runAt = job.runAt - time }
+            jobs[id]?.dueAt = job.dueAt - time
             jobs[id]?.createdAt = job.createdAt - time
         }
     }

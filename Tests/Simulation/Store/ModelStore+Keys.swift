@@ -43,7 +43,7 @@ extension ModelStore {
         case .effect(let effect):
             open[transaction]?.effects.append(effect)
             return .rows(Rows(count: 1))
-        case .stage, .claimJobs, .acknowledge, .retryJob, .bury:
+        case .stage, .claimJobs, .acknowledge, .retryJob, .giveBackJob, .bury:
             return executeOnJobs(statement, in: transaction)
         }
     }

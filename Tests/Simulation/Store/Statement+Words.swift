@@ -19,6 +19,7 @@ extension Statement: CustomStringConvertible {
         case .claimJobs: "claimJobs"
         case .acknowledge: "acknowledge"
         case .retryJob: "retryJob"
+        case .giveBackJob: "giveBackJob"
         case .bury: "bury"
         case .effect(let effect): "effect of step \(effect.step)"
         }

@@ -17,6 +17,7 @@ package enum Statement: Sendable {
     case claimJobs(limit: Int)
     case acknowledge(UUID)
     case retryJob(UUID, fence: Int, after: Int)
+    case giveBackJob(UUID, fence: Int, attempt: Int)
     case bury(UUID, fence: Int)
     /// The application's own.
     case effect(Effect)
@@ -50,8 +51,15 @@ package enum Statement: Sendable {
         package let keyID: UUID
         package let position: Int
         package let origin: ModelJob.Origin
+        package let lane: String
+        /// How long after the commit it is due.
+        package let delay: Int
 
-        package init(id: UUID, keyID: UUID, position: Int, origin: ModelJob.Origin) {
+        package init(
+            id: UUID, keyID: UUID, position: Int, origin: ModelJob.Origin, lane: String = "job", delay: Int = 0
+        ) {
+            self.lane = lane
+            self.delay = delay
             self.id = id
             self.keyID = keyID
             self.position = position

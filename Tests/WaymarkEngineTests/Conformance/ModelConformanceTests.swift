@@ -86,7 +86,7 @@ import WaymarkTesting
 extension Statement {
     fileprivate var isOfJobs: Bool {
         switch self {
-        case .stage, .claimJobs, .acknowledge, .retryJob, .bury: true
+        case .stage, .claimJobs, .acknowledge, .retryJob, .giveBackJob, .bury: true
         default: false
         }
     }

@@ -19,7 +19,8 @@ extension RealStore {
                 finished_at = finished_at - \(unescaped: age), expires_at = expires_at - \(unescaped: age)
             """,
             """
-            UPDATE waymark.jobs SET run_at = run_at - \(unescaped: age), created_at = created_at - \(unescaped: age)
+            UPDATE waymark.jobs SET run_at = run_at - \(unescaped: age), due_at = due_at - \(unescaped: age),
+                created_at = created_at - \(unescaped: age)
             """,
         ])
     }
@@ -40,8 +41,9 @@ extension RealStore {
         ).decode(String.self)
         let jobs = try await client.query(
             """
-            SELECT array_to_string(ARRAY[id::text, fence::text, attempts::text, dead::text,
-                \(unescaped: Self.time("run_at")), \(unescaped: Self.time("created_at"))], ' ', '-')
+            SELECT array_to_string(ARRAY[id::text, fence::text, attempts::text, dead::text, lane,
+                \(unescaped: Self.time("run_at")), \(unescaped: Self.time("due_at")),
+                \(unescaped: Self.time("created_at"))], ' ', '-')
             FROM waymark.jobs
             """
         ).decode(String.self)
@@ -70,8 +72,8 @@ extension ModelStore {
         }
         let jobs = jobs.values.map { job in
             [
-                job.id.uuidString.lowercased(), "\(job.fence)", "\(job.attempts)", "\(job.dead)", Self.time(job.runAt),
-                Self.time(job.createdAt),
+                job.id.uuidString.lowercased(), "\(job.fence)", "\(job.attempts)", "\(job.dead)", job.lane,
+                Self.time(job.runAt), Self.time(job.dueAt), Self.time(job.createdAt),
             ].joined(separator: " ")
         }
         return (keys + jobs).sorted()

@@ -47,7 +47,8 @@ struct RealStore: Sendable {
     ) async throws -> Answer {
         let query = try query(statement, requests)
         switch statement {
-        case .reap, .stage, .acknowledge, .retryJob, .bury: return Answer(rows: try await transaction.execute(query))
+        case .reap, .stage, .acknowledge, .retryJob, .giveBackJob, .bury:
+            return Answer(rows: try await transaction.execute(query))
         case .claim, .claimDue:
             let claimed = try await transaction.query(query).map(ClaimedRow.init)
             let fences = claimed.map { ($0.context.id, $0.fence) }
@@ -80,12 +81,15 @@ struct RealStore: Sendable {
             return write(id, fence, point, direction, change)
         case .reap(let limit): return reaping(limit)
         case .stage(let job):
-            let staged = StagedJob(name: Self.jobName, payload: "{}", delay: .zero)
+            let staged = StagedJob(
+                name: Self.jobName, lane: job.lane, payload: "{}", delay: .microseconds(job.delay))
             return statements().stage([.init(job: staged, id: job.id, keyID: job.keyID, position: job.position)])
         case .claimJobs(let limit): return jobStatements.claimDue(limit: limit, names: [Self.jobName])
         case .acknowledge(let id): return jobStatements.acknowledge(id)
         case .retryJob(let id, let fence, let delay):
             return jobStatements.retry(id, fence: fence, after: .microseconds(delay), error: "down")
+        case .giveBackJob(let id, let fence, let attempt):
+            return jobStatements.giveBack(id, fence: fence, attempt: attempt)
         case .bury(let id, let fence): return jobStatements.bury(id, fence: fence, error: "down")
         case .effect: preconditionFailure("the application's own tables are no concern of the engine's")
         }

@@ -83,14 +83,18 @@ struct StatementAuthor {
             drawn += 1
             let id = UUID()
             let origin = ModelJob.Origin(incarnation: row.context.incarnation, point: "s\(drawn)", position: drawn)
-            return .stage(Statement.NewJob(id: id, keyID: row.id, position: drawn, origin: origin))
+            return .stage(
+                Statement.NewJob(
+                    id: id, keyID: row.id, position: drawn, origin: origin, lane: chance(2) ? "job" : "other",
+                    delay: chance(3) ? 1_000_000 : 0))
         }
         guard let job = jobs.randomElement(using: &random) else { return .claimJobs(limit: 1) }
         let fence = job.fence + (chance(4) ? 1 : 0)
-        switch Int.random(in: 0..<5, using: &random) {
+        switch Int.random(in: 0..<6, using: &random) {
         case 0: return .acknowledge(chance(3) ? UUID() : job.id)
         case 1: return .retryJob(job.id, fence: fence, after: Int.random(in: 0...3, using: &random) * 1_000_000)
         case 2: return .bury(job.id, fence: fence)
+        case 3: return .giveBackJob(job.id, fence: fence, attempt: job.attempts + (chance(4) ? 1 : 0))
         default: return .claimJobs(limit: Int.random(in: 1...3, using: &random))
         }
     }

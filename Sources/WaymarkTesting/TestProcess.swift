@@ -35,9 +35,10 @@ public struct TestProcess: Sendable {
     ///   - database: what it gets as `WAYMARK_DATABASE_URL`; none when empty.
     ///   - settings: what else it gets in its environment.
     ///   - input: what it reads from standard input.
+    ///   - openFiles: how many files it may have open, as `ulimit` takes it: `64`, or `-S 1024` where it may raise that.
     public static func with<Result: Sendable>(
         _ executable: String, _ arguments: [String], database: String, settings: [String: String] = [:],
-        input: String = "", _ body: (TestProcess) async throws -> Result
+        input: String = "", openFiles: String? = nil, _ body: (TestProcess) async throws -> Result
     ) async throws -> Ended<Result> {
         let folder = FileManager.default.temporaryDirectory.appending(path: "waymark-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -48,9 +49,10 @@ public struct TestProcess: Sendable {
         let standardInput = folder.appending(path: "input")
         try Data(input.utf8).write(to: standardInput)
         let source = try FileDescriptor.open(FilePath(standardInput.path), .readOnly)
+        var command = [try path(of: executable)] + arguments.map { $0.replacing("{folder}", with: folder.path) }
+        if let openFiles { command = ["/bin/sh", "-c", #"ulimit -n \#(openFiles) && exec "$0" "$@""#] + command }
         let ended = try await Subprocess.run(
-            .path(FilePath(try path(of: executable))),
-            arguments: Arguments(arguments.map { $0.replacing("{folder}", with: folder.path) }),
+            .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
             environment: .inherit.updating(variables(settings, database: database)),
             input: .fileDescriptor(source, closeAfterSpawningProcess: true),
             output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .combinedWithOutput

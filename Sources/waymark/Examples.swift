@@ -10,7 +10,7 @@ import Withdrawal
 
 /// The examples of `Sagas/`, as one application.
 struct Examples: SagaApplication {
-    private let applications: [any SagaApplication]
+    private let applications: [any SagaApplication<BasicRequestContext>]
 
     init(settings: ConfigReader) throws {
         applications = [

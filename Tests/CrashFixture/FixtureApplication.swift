@@ -5,6 +5,7 @@ import Hummingbird
 import PostgresPQ
 import Waymark
 import WaymarkCommand
+import WaymarkEngine
 import WaymarkHTTP
 
 /// An application made for being stopped in the middle: it waits at gates that tests hold closed.
@@ -26,7 +27,16 @@ struct FixtureApplication: SagaApplication {
         """
     }
 
-    func addRoutes(to router: Router<BasicRequestContext>, _ server: SagaServer) {
+    /// A context of the application's own, as its routes may need one.
+    struct Context: RequestContext {
+        var coreContext: CoreRequestContextStorage
+
+        init(source: ApplicationRequestContextSource) {
+            coreContext = .init(source: source)
+        }
+    }
+
+    func addRoutes(to router: Router<Context>, _ server: SagaServer) {
         let door = FrontDoor(server.orchestrator) { request in
             try request.headers[.authorization].map { Caller(scope: try Scope($0)) }
         }
@@ -34,9 +44,21 @@ struct FixtureApplication: SagaApplication {
         door.addSagas(to: router, PassGate.self, KeepAppointment.self)
     }
 
+    func addJobs(to handlers: inout JobHandlers) throws {
+        try handlers.handle(NeverEnding.self) { _, _ in
+            // Nothing resumes it: a handler that ignores its cancellation.
+            await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+        }
+    }
+
     private struct Caller: Principal {
         let scope: Scope
     }
+}
+
+/// A job whose handler never ends.
+struct NeverEnding: Job {
+    static let name = "never-ending"
 }
 
 struct Passage: Codable, Sendable {

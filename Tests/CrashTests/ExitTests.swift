@@ -23,6 +23,57 @@ import WaymarkTesting
         }
     }
 
+    @Test(arguments: [["drain"], ["dev", "--port", "0"]])
+    func aHandlerThatNeverEndsDoesNotKeepTheProcessAndCostsNoAttempt(arguments: [String]) async throws {
+        try await TestDatabase.with { database in
+            try await database.client.execute(
+                """
+                INSERT INTO waymark.jobs (id, key_id, name, payload, position, run_at)
+                VALUES (\(UUID()), \(UUID()), 'never-ending', '{}', 0, now())
+                """)
+            let ended = try await TestProcess.with(
+                "crash-fixture", arguments + ["--grace-seconds", "0.1"], database: database.url
+            ) { process in
+                try await eventually("it is delivered") {
+                    try await database.client.query("SELECT FROM waymark.jobs WHERE attempts = 1").count == 1
+                }
+            }
+            #expect(ended.status == .exited(0), "\(ended.log)")
+            let jobs = try await database.client.query("SELECT attempts, run_at <= now() FROM waymark.jobs")
+                .decode((Int, Bool).self)
+            #expect(jobs.map(\.0) == [0])
+            #expect(jobs.map(\.1) == [true])
+        }
+    }
+
+    @Test func everyProcessTakesAGracePeriod() async throws {
+        for command in ["orchestrator", "completionist", "reaper", "drain", "dev"] {
+            let ended = try await Self.end([command, "--grace-seconds", "-1"], database: "host=nowhere")
+            #expect(ended.status == .exited(64))
+            #expect(ended.log.contains("--grace-seconds must be"), "\(command): \(ended.log)")
+        }
+    }
+
+    @Test func aLoggingSystemThatTheApplicationBootstrapsIsUsed() async throws {
+        let settings = ["FIXTURE_LOG": "own"]
+        try await TestDatabase.with { database in
+            let own = try await TestProcess.with(
+                "crash-fixture", ["reaper"], database: database.url, settings: settings
+            ) {
+                process in
+                try await eventually("its services run") { process.log.contains("own debug: Starting service") }
+            }
+            #expect(own.log.contains("own info: stopped"), "\(own.log)")
+            let chosen = try await TestProcess.with(
+                "crash-fixture", ["reaper", "--log-format", "json", "--log-level", "debug"], database: database.url,
+                settings: settings
+            ) { process in
+                try await eventually("its services run") { process.log.contains(#""Starting service""#) }
+            }
+            #expect(!chosen.log.contains("own "), "a format that is asked for comes first: \(chosen.log)")
+        }
+    }
+
     @Test func sixtyNineWhenTheDatabaseCannotBeReached() async throws {
         let ended = try await Self.end(["completionist"], database: "host=127.0.0.1 port=1 connect_timeout=1")
         #expect(ended.status == .exited(69))

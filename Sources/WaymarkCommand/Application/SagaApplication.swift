@@ -11,7 +11,11 @@ public import WaymarkEngine
 ///
 /// await WaymarkTool<RocketRidesApplication>.start()
 /// ```
-public protocol SagaApplication: Sendable {
+public protocol SagaApplication<RouteContext>: Sendable {
+    /// The context of the application's routes; that of the router which `addRoutes` takes.
+    associatedtype RouteContext: RequestContext = BasicRequestContext
+    where RouteContext.Source == ApplicationRequestContextSource
+
     /// - Parameter settings: the environment; `stripe.api.base` reads `STRIPE_API_BASE`.
     init(settings: ConfigReader) throws
 
@@ -26,13 +30,13 @@ public protocol SagaApplication: Sendable {
     func addJobs(to handlers: inout JobHandlers) throws
 
     /// Adds the application's routes to the orchestrator's HTTP server.
-    func addRoutes(to router: Router<BasicRequestContext>, _ server: SagaServer)
+    func addRoutes(to router: Router<RouteContext>, _ server: SagaServer)
 }
 
 extension SagaApplication {
     public var schema: String? { nil }
     public func addJobs(to handlers: inout JobHandlers) throws {}
-    public func addRoutes(to router: Router<BasicRequestContext>, _ server: SagaServer) {}
+    public func addRoutes(to router: Router<RouteContext>, _ server: SagaServer) {}
 }
 
 /// What an application's routes work with.

@@ -12,6 +12,7 @@ struct Complete<Application: SagaApplication>: AsyncParsableCommand {
     var concurrency = Completionist.Configuration().concurrency
 
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var stop: StopOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
@@ -20,7 +21,7 @@ struct Complete<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.completionist", database, log, engine: engine) {
+        try await ProcessCommand<Application>.run("waymark.completionist", database, log, stop, engine: engine) {
             command, client in
             let orchestrator = try command.orchestrator(on: client)
             var configuration = Completionist.Configuration()

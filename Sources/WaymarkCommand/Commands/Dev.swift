@@ -13,15 +13,16 @@ struct Dev<Application: SagaApplication>: AsyncParsableCommand {
 
     @OptionGroup var http: HTTPOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var stop: StopOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         try await ProcessCommand<Application>.run(
-            "waymark.dev", database, log, engine: engine, migrate: true
+            "waymark.dev", database, log, stop, engine: engine, migrate: true
         ) { command, client in
             let orchestrator = try command.orchestrator(on: client)
-            let server = http.server(command.application, orchestrator, client, logger: command.logger)
+            let server = try http.server(command, orchestrator, client)
             return [
                 server, command.reaper(on: client), try command.drain(on: client), Completionist(orchestrator),
                 orchestrator,

@@ -10,6 +10,7 @@ struct DrainJobs<Application: SagaApplication>: AsyncParsableCommand {
     @Option(help: "How long one delivery may take, and a silent drain keeps its jobs, in seconds.")
     var leaseSeconds = 30.0
 
+    @OptionGroup var stop: StopOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
@@ -20,7 +21,7 @@ struct DrainJobs<Application: SagaApplication>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.drain", database, log) { command, client in
+        try await ProcessCommand<Application>.run("waymark.drain", database, log, stop) { command, client in
             [try command.drain(on: client, lease: .seconds(leaseSeconds))]
         }
     }

@@ -4,6 +4,7 @@ import PostgresPQ
 import PrivatePostgres
 import Waymark
 import WaymarkEngine
+import WaymarkHTTP
 
 extension ExitCode {
     /// sysexits' EX_UNAVAILABLE: the database cannot be reached.
@@ -38,6 +39,9 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
     } catch let error as UnknownInFlightError {
         logger.critical(
             "the process cannot start", metadata: ["error": "\(error); --tolerate-unknown starts all the same"])
+        throw ExitCode.misconfigured
+    } catch let error as OpenFiles.TooFew {
+        logger.critical("the process cannot start", metadata: ["error": .string("\(error)")])
         throw ExitCode.misconfigured
     } catch let error as WaymarkError where error.code == .migration || error.code == .duplicateName {
         logger.critical("the process cannot start", metadata: ["error": .string("\(error)")])

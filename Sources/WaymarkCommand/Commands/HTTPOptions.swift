@@ -18,14 +18,34 @@ struct HTTPOptions: ParsableArguments {
     @Option(help: "A file to write the port to, once the server listens.")
     var portFile: String?
 
+    @Option(
+        help: """
+            The most HTTP connections that are open at the same time; further ones are answered with 503. Default: as many \
+            as the limit on open files allows beside the database and foreign calls.
+            """)
+    var httpConnections: Int?
+
+    func validate() throws {
+        guard httpConnections ?? 1 > 0 else { throw ValidationError("--http-connections must be positive") }
+    }
+
+    /// - Throws: `OpenFiles.TooFew` where the process may not open enough files.
     func server<Application: SagaApplication>(
-        _ application: Application, _ orchestrator: Orchestrator, _ postgres: PostgresClient, logger: Logger
-    ) -> any Service {
-        let router = Router()
+        _ command: ProcessCommand<Application>, _ orchestrator: Orchestrator, _ postgres: PostgresClient
+    ) throws -> any Service {
+        let (host, portFile, logger) = (self.host, self.portFile, command.logger)
+        let possible = try OpenFiles.connections(beside: command.database.pool.maximumConnections)
+        if let httpConnections, httpConnections > possible {
+            throw OpenFiles.TooFew(
+                limit: OpenFiles.limit, detail: "--http-connections may be \(possible) at most")
+        }
+        let router = Router(context: Application.RouteContext.self)
         router.add(middleware: ProblemMiddleware())
-        application.addRoutes(to: router, SagaServer(orchestrator: orchestrator, postgres: postgres))
-        let (host, portFile) = (self.host, self.portFile)
-        return FrontDoorServer.application(router: router, host: host, port: port, logger: logger) { port in
+        command.application.addRoutes(to: router, SagaServer(orchestrator: orchestrator, postgres: postgres))
+        return FrontDoorServer.application(
+            router: router, host: host, port: port, connections: httpConnections ?? possible,
+            gracePeriod: command.gracePeriod, logger: logger
+        ) { port in
             logger.info("listening", metadata: ["url": .string("http://\(host):\(port)")])
             guard let portFile else { return }
             do {

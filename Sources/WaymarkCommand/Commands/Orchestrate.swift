@@ -10,14 +10,15 @@ struct Orchestrate<Application: SagaApplication>: AsyncParsableCommand {
 
     @OptionGroup var http: HTTPOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var stop: StopOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        try await ProcessCommand<Application>.run("waymark.orchestrator", database, log, engine: engine) {
+        try await ProcessCommand<Application>.run("waymark.orchestrator", database, log, stop, engine: engine) {
             command, client in
             let orchestrator = try command.orchestrator(on: client)
-            let server = http.server(command.application, orchestrator, client, logger: command.logger)
+            let server = try http.server(command, orchestrator, client)
             return [server, orchestrator]
         }
     }

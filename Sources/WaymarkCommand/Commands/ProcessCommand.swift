@@ -7,38 +7,46 @@ import ServiceLifecycle
 import UnixSignals
 import Waymark
 import WaymarkEngine
+import WaymarkHTTP
 
 /// What the long-running commands share: settings, the application, the database, signals.
 struct ProcessCommand<Application: SagaApplication> {
     let application: Application
     let database: Database
     let engine: EngineConfiguration
+    /// How long a stop waits for the work at hand.
+    let gracePeriod: Duration
     let logger: Logger
 
     /// Runs `services` until SIGTERM or SIGINT, beside a client that is stopped last.
     ///
-    /// Shutdown goes from the last service to the first, so what takes work comes before what does it.
+    /// They stop at the same time, so that each has the whole grace period.
     /// - Parameter engineOptions: of a process that drives keys: it refuses to start where some are unknown.
     static func run(
-        _ label: String, _ options: DatabaseOptions, _ log: LogOptions, engine engineOptions: EngineOptions? = nil,
-        migrate: Bool = false,
+        _ label: String, _ options: DatabaseOptions, _ log: LogOptions, _ stop: StopOptions,
+        engine engineOptions: EngineOptions? = nil, migrate: Bool = false,
         services: (ProcessCommand, PostgresClient) async throws -> [any Service]
     ) async throws {
         let logger = log.logger(label, defaultLevel: .info)
         try await reporting(logger: logger) {
+            OpenFiles.raiseLimit()
             let application = try Application(settings: .environment)
             try await options.withDatabase(logger: logger) { database in
                 var engine = engineOptions?.configuration ?? EngineConfiguration()
                 engine.schema = database.schema
+                engine.gracePeriod = stop.gracePeriod
                 let command = ProcessCommand(
-                    application: application, database: database,
-                    engine: engine, logger: logger)
+                    application: application, database: database, engine: engine, gracePeriod: stop.gracePeriod,
+                    logger: logger)
                 try await command.prepare(migrate: migrate)
                 if let engineOptions { try await command.checkInFlight(tolerating: engineOptions.tolerateUnknown) }
                 let client = database.client(logger: logger)
+                let together = ServicesTogether(
+                    services: try await services(command, client), gracePeriod: stop.gracePeriod, logger: logger)
+                // The client is stopped last.
                 let group = ServiceGroup(
                     configuration: .init(
-                        services: ([client] + (try await services(command, client))).map { .init(service: $0) },
+                        services: [.init(service: client), .init(service: together)],
                         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
                 try await group.run()
                 logger.info("stopped")
@@ -91,6 +99,7 @@ struct ProcessCommand<Application: SagaApplication> {
         try application.addJobs(to: &handlers)
         var configuration = Drain.Configuration()
         configuration.schema = database.schema
+        configuration.gracePeriod = gracePeriod
         if let lease { configuration.lease = lease }
         return Drain(postgres: client, handlers: handlers, configuration: configuration, logger: logger)
     }

@@ -7,9 +7,6 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "How long a silent holder keeps a key, in seconds.")
     var leaseSeconds = 15.0
 
-    @Option(help: "How long a stop waits for the steps at hand, in seconds.")
-    var graceSeconds = 10.0
-
     @Option(help: "How long a finished key answers repeats, in hours.")
     var retentionHours = 24.0
 
@@ -28,7 +25,6 @@ struct EngineOptions: ParsableArguments {
         guard (0.5...86_400).contains(leaseSeconds) else {
             throw ValidationError("--lease-seconds must be 0.5 to 86400")
         }
-        guard (0...86_400).contains(graceSeconds) else { throw ValidationError("--grace-seconds must be 0 to 86400") }
         guard retentionHours > 0, retentionHours <= 876_000 else {
             throw ValidationError("--retention-hours must be positive, and a century at most")
         }
@@ -37,7 +33,6 @@ struct EngineOptions: ParsableArguments {
     var configuration: EngineConfiguration {
         var configuration = EngineConfiguration()
         configuration.lease = .seconds(leaseSeconds)
-        configuration.gracePeriod = .seconds(graceSeconds)
         configuration.retention = .hours(retentionHours)
         if !coalescing { configuration.coalescing = nil }
         return configuration

@@ -77,6 +77,7 @@ let package = Package(
             resources: [
                 .embedInCode("0001_keys_and_jobs.sql"), .embedInCode("0002_branches_events_and_audit.sql"),
                 .embedInCode("0003_room_for_shared_updates.sql"), .embedInCode("0004_lanes_of_jobs.sql"),
+                .embedInCode("0005_calls_in_doubt.sql"),
             ],
             swiftSettings: settings
         ),

@@ -8,5 +8,6 @@ package enum Migrations {
         ("0002_branches_events_and_audit.sql", PackageResources._002_branches_events_and_audit_sql),
         ("0003_room_for_shared_updates.sql", PackageResources._003_room_for_shared_updates_sql),
         ("0004_lanes_of_jobs.sql", PackageResources._004_lanes_of_jobs_sql),
+        ("0005_calls_in_doubt.sql", PackageResources._005_calls_in_doubt_sql),
     ]
 }

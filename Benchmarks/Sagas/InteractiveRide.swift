@@ -11,7 +11,7 @@ struct InteractiveRide: Saga {
 
     var body: some Step<RideOrder, BookedRide> {
         AtomicPhase("ride_created", createRide)
-        ForeignCall("charge_created", .keyed(horizon: .hours(24)), charge)
+        ForeignCall("charge_created", .keyed(horizon: .hours(24), replaysAnswers: true), charge)
             // One scenario has rides wait in here for as long as it looks at them.
             .timeout(.minutes(10))
         AtomicPhase("receipt_staged", stageReceipt)

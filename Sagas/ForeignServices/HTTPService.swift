@@ -50,7 +50,9 @@ struct HTTPService: Sendable {
             throw Rejection(
                 status: Int(response.status.code), type: error?.code ?? "refused", title: "The \(name) refused.",
                 detail: error?.message)
-        default: throw TransientError("the \(name) answered \(response.status.code)")
+        default:
+            throw TransientError(
+                "the \(name) answered \(response.status.code)", nothingHappened: response.status == .tooManyRequests)
         }
     }
 

@@ -18,11 +18,11 @@ public struct ShipOrder: Saga {
             .rejectWhenExhausted(status: 409, type: "out_of_stock", title: "The order is not in stock.")
             .compensate(release)
         Parallel("shipment_prepared", join: PreparedOrder.init) {
-            ForeignCall("label_bought", .keyed(horizon: .hours(24)), buyLabel)
+            ForeignCall("label_bought", .keyed(horizon: .hours(24), replaysAnswers: true), buyLabel)
                 .through(Carrier.service)
                 .compensate(cancelLabel)
             Branch {
-                ForeignCall("pickup_booked", .keyed(horizon: .hours(24)), bookPickup)
+                ForeignCall("pickup_booked", .keyed(horizon: .hours(24), replaysAnswers: true), bookPickup)
                     .through(Carrier.service)
                     .compensate(cancelPickup)
                 AtomicPhase("pickup_noted", notePickup)
@@ -30,11 +30,11 @@ public struct ShipOrder: Saga {
             }
         }
         ForEach("parcels_sent", over: \PreparedOrder.parcels, concurrency: 2, join: SentOrder.init) {
-            ForeignCall("parcel_sent", .keyed(horizon: .hours(24)), send)
+            ForeignCall("parcel_sent", .keyed(horizon: .hours(24), replaysAnswers: true), send)
                 .through(Carrier.service)
                 .compensate(recall)
         }
-        ForeignCall("tracking_mailed", .keyed(horizon: .hours(24)), mailTracking)
+        ForeignCall("tracking_mailed", .keyed(horizon: .hours(24), replaysAnswers: true), mailTracking)
             .retry(.fixed(attempts: 3, every: .seconds(2)))
             .timeout(.seconds(10))
             .orElse { sent in TrackedOrder(sent: sent, mail: nil) }

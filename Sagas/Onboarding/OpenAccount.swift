@@ -27,7 +27,7 @@ public struct OpenAccount: Saga {
             switch decision {
             case .approved:
                 AtomicPhase("account_opened", open)
-                ForeignCall("gift_sent", .keyed(horizon: .hours(24)), sendGift)
+                ForeignCall("gift_sent", .keyed(horizon: .hours(24), replaysAnswers: true), sendGift)
                     .when(\OpenedAccount.application.request.gift)
                     .through(Carrier.service)
                     .retry(.exponential(attempts: 10))

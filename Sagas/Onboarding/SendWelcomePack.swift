@@ -18,7 +18,7 @@ struct SendWelcomePack: Saga {
     let mail: Mail
 
     var body: some Step<WelcomePack, SentPack> {
-        ForeignCall("pack_mailed", .keyed(horizon: .hours(24)), send)
+        ForeignCall("pack_mailed", .keyed(horizon: .hours(24), replaysAnswers: true), send)
     }
 
     func send(_ pack: WelcomePack, _ call: Call) async throws -> SentPack {

@@ -18,7 +18,7 @@ public struct BookRide: Saga {
         AtomicPhase("ride_created", createRide)
             .compensate(cancelRide)
         // Stripe remembers an idempotency key for at least 24 hours.
-        ForeignCall("charge_created", .keyed(horizon: .hours(24)), charge)
+        ForeignCall("charge_created", .keyed(horizon: .hours(24), replaysAnswers: true), charge)
             .retry(.exponential(attempts: 25, base: .milliseconds(100), cap: .minutes(10)))
             .timeout(.seconds(20))
             .compensate(refund)

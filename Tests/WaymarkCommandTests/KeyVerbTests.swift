@@ -86,14 +86,15 @@ import WaymarkTesting
             #expect(try await Self.states(database) == ["a ride_created -", "b ride_created -"])
             try await database.client.execute(
                 """
-                UPDATE waymark.keys SET done = true, expires_at = now(), recovery_point = 'finished' WHERE key = 'a'
+                UPDATE waymark.keys SET done = true, expires_at = now(), recovery_point = 'finished',
+                    direction = 'compensating' WHERE key = 'a'
                 """)
             let evicted = try await Self.run(
                 database, "evict", "--saga", "book-ride", "--state", "rejected", "--reason", "wrong", "--json")
             #expect(evicted.status == .exited(0))
             #expect(try await Self.states(database) == ["b ride_created -"])
             let trail = try await Self.run(database, "audit", "--scope", "user:7", "--key", "a")
-            #expect(trail.log.contains("ride_created, parked: attempts_exhausted  ride_created, compensating"))
+            #expect(trail.log.contains("ride_created, parked: attempts_exhausted  ride_created, to be rejected"))
             #expect(trail.log.contains("finished, rejected"))
             #expect(trail.log.contains("removed"))
             let json = try await Self.run(database, "audit", "--scope", "user:7", "--key", "a", "--json")
@@ -111,6 +112,8 @@ import WaymarkTesting
         ["resolve", UUID().uuidString, "--reason", "r", "--did-not-happen", "--happened", "{}"],
         ["reject", "--saga", "book-ride", "--reason", "r", "--status", "200", "--body", "{}"],
         ["reject", "--saga", "book-ride", "--reason", "r", "--status", "400", "--body", "{"],
+        ["reject", UUID().uuidString, "--reason", "r", "--status", "400", "--body", "{}", "--step", "charged"],
+        ["compensate", UUID().uuidString, "--reason", "r", "--did-not-happen", "--happened", "{}"],
         ["release", UUID().uuidString, "--state", "waiting", "--reason", "r"],
         ["evict", "--saga", "book-ride", "--reason", ""],
     ])

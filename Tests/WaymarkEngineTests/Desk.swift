@@ -21,14 +21,16 @@ struct Desk: Sendable {
         }
     }
 
-    private init(database: TestDatabase) throws {
+    /// - Parameter more: sagas beside the usual ones.
+    init(database: TestDatabase, and more: (Script) -> [any Saga] = { _ in [] }) throws {
         self.database = database
         let script = Script()
         self.script = script
-        sagas = try SagaRegistry([
+        sagas = try SagaRegistry(
+            [
             Payout(script: script), Ping(script: script), AskPing(), Dispatch(script: script), Spread(script: script),
             PlaceOrder(script: script, horizon: .hours(1)),
-        ])
+            ] + more(script))
         orchestrator = Self.orchestrator(database, sagas)
         keys = KeyOperator(postgres: database.client, sagas: sagas, actor: "anna")
         scope = try Scope("tenant:1")

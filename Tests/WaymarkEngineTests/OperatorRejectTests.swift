@@ -90,7 +90,7 @@ import WaymarkTesting
             let seen = try await desk.exhaustedPayout("k1")
             try await desk.change("parked_reason = NULL, lease_until = now() + interval '1 hour'")
             let held = try await desk.seen("k1")
-            try await desk.refuses(.refused, saying: "release") {
+            try await desk.refuses(.refused, saying: "take it over") {
                 try await desk.keys.reject(held, with: rejection, reason: "r")
             }
             try await desk.change("parked_reason = '\(seen.parkedReason ?? "")', lease_until = now()")

@@ -4,10 +4,14 @@ public struct TransientError: Error, Sendable, CustomStringConvertible {
     public let reason: String
     /// What the foreign system asked for (HTTP's Retry-After): the next attempt waits at least as long.
     public let retryAfter: Duration?
+    /// Whether the attempt is known to have had no effect: the connection was refused, or the foreign system turned the call
+    /// away before it looked at it (HTTP's 429). A call that failed in any other way may have happened.
+    public let nothingHappened: Bool
 
-    public init(_ reason: String, retryAfter: Duration? = nil) {
+    public init(_ reason: String, retryAfter: Duration? = nil, nothingHappened: Bool = false) {
         self.reason = reason
         self.retryAfter = retryAfter
+        self.nothingHappened = nothingHappened
     }
 
     public var description: String { reason }

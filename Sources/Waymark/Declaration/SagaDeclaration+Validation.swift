@@ -117,6 +117,13 @@ extension SagaDeclaration {
             problems.append(
                 "step '\(step.name)': its output changed in version \(change), and the saga's version is \(version)")
         }
+        if case .foreignCall(.atMostOnce) = step.kind, step.body.reconcile == nil, step.exhaustion != .park {
+            problems.append(
+                """
+                step '\(step.name)': it is called at most once and declares no reconcile, so nobody knows whether a failed \
+                call happened; orElse and rejectWhenExhausted need a reconcile
+                """)
+        }
         problems += (step.service?.problems ?? []).map { "step '\(step.name)': \($0)" }
         problems += self.problems(of: step.kind, step.retry, step.timeout).map { "step '\(step.name)': \($0)" }
         if let undo = step.compensation {
@@ -139,7 +146,7 @@ extension SagaDeclaration {
         if retry.base < .zero || retry.cap < retry.base {
             problems.append("its retry delays run from \(retry.base) to \(retry.cap)")
         }
-        if case .foreignCall(.keyed(let horizon)) = kind, horizon <= timeout {
+        if case .foreignCall(.keyed(let horizon, _)) = kind, horizon <= timeout {
             problems.append("its horizon of \(horizon) is not longer than its timeout of \(timeout)")
         }
         if case .foreignCall(.atMostOnce(let settling)) = kind, settling < .zero {

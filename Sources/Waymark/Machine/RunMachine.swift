@@ -44,8 +44,15 @@ package struct RunMachine: Sendable {
     let line: Int
     let element: Int?
     package internal(set) var state: RunState
+    /// How many calls are made to settle one whose outcome is unknown, beyond those of its retry policy. Together with
+    /// `settlingDelays`, that takes about an hour and a half.
+    package static let settlingCalls = 100
+    private static let settlingDelays = RetryPolicy.exponential()
+
     /// Whether the attempt under way has made its call: what did not happen then is not tried once more.
     private var hasCalled = false
+    /// The answer that follows if the call turns out not to have happened: its latest attempt was refused.
+    private var refusal: Rejection?
 
     /// - Parameters:
     ///   - line: which of the plan's lines.
@@ -65,8 +72,9 @@ package struct RunMachine: Sendable {
         if state.direction == .compensating, hasForgottenStep { return .park(.unreadableState) }
         guard let work = next else { return atEnd }
         let traits = traits(of: work)
+        if let verdict = state.verdict { return carryOut(verdict, work, traits, sincePoint: sincePoint) }
         return isUsedUp(traits, sincePoint: sincePoint)
-            ? usedUp(work, traits) : approach(work, traits, sincePoint: sincePoint)
+            ? usedUp(work, traits, sincePoint: sincePoint) : approach(work, traits, sincePoint: sincePoint)
     }
 
     /// The work's commit is known to have happened.
@@ -76,7 +84,8 @@ package struct RunMachine: Sendable {
     package mutating func committed(_ work: Work, choice: String? = nil, counts: Bool = true) -> Action {
         state.recoveryPoint = work.to
         state.attempts = 1
-        hasCalled = false
+        state.isInDoubt = false
+        (hasCalled, refusal) = (false, nil)
         switch work.direction {
         case .forward:
             if let choice { state.choices[plan[work.step].name] = choice }
@@ -85,6 +94,7 @@ package struct RunMachine: Sendable {
             state.done.removeAll { $0 == FinishedStep(step: work.step, element: work.element) }
         }
         if work.finishes { return .done }
+        if let verdict = state.verdict { return reject(verdict) }
         guard let next else { return atEnd }
         return approach(next, traits(of: next), sincePoint: .zero)
     }
@@ -92,6 +102,7 @@ package struct RunMachine: Sendable {
     /// The work's beginning is committed.
     package mutating func begun(_ work: Work, as point: String) -> Action {
         state.recoveryPoint = point
+        state.isInDoubt = false
         hasCalled = true
         return .perform(work.begun(at: point))
     }
@@ -106,11 +117,26 @@ package struct RunMachine: Sendable {
                 if hasCalled { state.attempts = max(state.attempts, traits.retry.attempts) }
                 return .release(after: settling - sincePoint, counted: hasCalled)
             }
+            state.isInDoubt = false
+            if let answer = state.verdict ?? refusal { return reject(answer) }
             return isUsedUp ? exhausted(work, traits) : .begin(work)
         }
+        state.isInDoubt = false
+        if let answer = state.verdict ?? refusal { return reject(answer) }
         if isUsedUp { return exhausted(work, traits) }
         hasCalled = true
         return .perform(work)
+    }
+
+    /// The attempt under way was broken off: a call may have been made.
+    package mutating func brokeOff(_ work: Work) {
+        if case .foreignCall = traits(of: work).kind { state.isInDoubt = true }
+    }
+
+    /// The branches of a group were run as far as they go.
+    /// - Parameter isInDoubt: whether one of them was broken off while its call may have been made.
+    package mutating func ranBranches(isInDoubt: Bool) {
+        state.isInDoubt = isInDoubt
     }
 
     /// The branches of a group were read back: what they committed is to be undone too.
@@ -124,18 +150,18 @@ package struct RunMachine: Sendable {
         using generator: inout some RandomNumberGenerator
     ) -> Action {
         let traits = traits(of: work)
+        if case .foreignCall = traits.kind, failure.leavesDoubt { state.isInDoubt = true }
         switch failure {
         case .rejected(let rejection) where work.direction == .forward:
-            return reject(rejection)
+            return refused(work, traits, rejection)
         case .hopeless(let reason):
             return .park(reason)
-        case .unretryable:
-            hasCalled = true
-            return usedUp(work, traits)
+        case .unretryable, .unretryableNotHappened:
+            return giveUp(work, traits, retryAfter: nil, sincePoint: sincePoint, using: &generator)
         case .rejected:
             // A compensation has no one to refuse to: it is tried again, and parks in the end.
             return retry(work, traits, retryAfter: nil, sincePoint: sincePoint, using: &generator)
-        case .transient(let retryAfter):
+        case .transient(let retryAfter), .notHappened(let retryAfter):
             return retry(work, traits, retryAfter: retryAfter, sincePoint: sincePoint, using: &generator)
         }
     }
@@ -145,10 +171,17 @@ package struct RunMachine: Sendable {
         _ work: Work, _ failure: StepFailure, sincePoint: Duration, using generator: inout some RandomNumberGenerator
     ) -> Action {
         let traits = traits(of: work)
-        guard case .transient(let retryAfter) = failure else {
-            return failed(work, failure, sincePoint: sincePoint, using: &generator)
+        let after: Duration?
+        switch failure {
+        case .transient(let retryAfter), .notHappened(let retryAfter): after = retryAfter
+        case .rejected(let rejection) where work.direction == .forward:
+            // The foreign system says that it refused the call.
+            state.isInDoubt = false
+            return reject(state.verdict ?? rejection)
+        default: return failed(work, failure, sincePoint: sincePoint, using: &generator)
         }
-        let delay = delay(traits, retryAfter: retryAfter, using: &generator)
+        let delay = delay(traits, retryAfter: after, using: &generator)
+        if state.verdict != nil { return maySettle(traits) ? wait(delay) : .park(.outcomeUnknown) }
         let mayAskAgain = traits.retry.allowsAttempt(after: state.attempts, sincePoint: sincePoint + delay)
         return mayAskAgain && !hasCalled ? wait(delay) : .park(.outcomeUnknown)
     }
@@ -156,7 +189,7 @@ package struct RunMachine: Sendable {
     /// The delay is over and the further attempt is committed.
     package mutating func retried(sincePoint: Duration) -> Action {
         state.attempts += 1
-        hasCalled = false
+        (hasCalled, refusal) = (false, nil)
         return resume(sincePoint: sincePoint)
     }
 
@@ -165,7 +198,9 @@ package struct RunMachine: Sendable {
         if finishes { return .done }
         state.direction = .compensating
         state.attempts = 1
-        hasCalled = false
+        state.isInDoubt = false
+        state.verdict = nil
+        (hasCalled, refusal) = (false, nil)
         guard let next else { return .park(.unreadableState) }
         return approach(next, traits(of: next), sincePoint: .zero)
     }
@@ -175,9 +210,9 @@ package struct RunMachine: Sendable {
         using generator: inout some RandomNumberGenerator
     ) -> Action {
         let delay = delay(traits, retryAfter: retryAfter, using: &generator)
-        if traits.retry.allowsAttempt(after: state.attempts, sincePoint: sincePoint + delay) { return wait(delay) }
-        hasCalled = true
-        return usedUp(work, traits)
+        let isAllowed = traits.retry.allowsAttempt(after: state.attempts, sincePoint: sincePoint + delay)
+        if state.verdict == nil, isAllowed { return wait(delay) }
+        return giveUp(work, traits, retryAfter: retryAfter, sincePoint: sincePoint, using: &generator)
     }
 
     private func delay(
@@ -195,23 +230,100 @@ package struct RunMachine: Sendable {
         state.attempts > 1 && !traits.retry.allowsAttempt(after: state.attempts - 1, sincePoint: sincePoint)
     }
 
-    /// No attempt is left. Where a call may have happened and somebody can be asked, that comes first.
-    private func usedUp(_ work: Work, _ traits: Traits) -> Action {
-        if traits.isBegunAlone, !work.isBegun { return exhausted(work, traits) }
-        guard traits.isAtMostOnce || traits.reconciles && traits.exhaustion != .park else {
-            return exhausted(work, traits)
+    /// No attempt is left, and the latest one failed just now.
+    private mutating func giveUp(
+        _ work: Work, _ traits: Traits, retryAfter: Duration?, sincePoint: Duration,
+        using generator: inout some RandomNumberGenerator
+    ) -> Action {
+        hasCalled = true
+        let action = usedUp(work, traits, sincePoint: sincePoint)
+        guard case .perform = action else { return action }
+        let delay = Self.settlingDelays.delay(
+            afterAttempt: state.attempts, retryAfter: retryAfter, using: &generator)
+        return isPastHorizon(work, sincePoint: sincePoint + delay) ? .park(.horizonPassed) : wait(delay)
+    }
+
+    /// No attempt is left. A call that may have happened is settled before anything is decided on it.
+    private func usedUp(_ work: Work, _ traits: Traits, sincePoint: Duration) -> Action {
+        // Parking loses nothing: a person finds out.
+        if traits.exhaustion == .park, state.verdict == nil, !traits.isAtMostOnce { return exhausted(work, traits) }
+        switch settling(work, traits) {
+        case .needless: return exhausted(work, traits)
+        case .impossible: return .park(.outcomeUnknown)
+        case .calling: return callAgain(work, traits, sincePoint: sincePoint)
+        case .asking:
+            // A holder that dies over the question itself must not ask it for ever.
+            let mayAsk = state.verdict == nil ? state.attempts <= traits.retry.attempts + 1 : maySettle(traits)
+            return mayAsk ? .reconcile(work) : .park(.outcomeUnknown)
         }
-        // A holder that dies over the question itself must not ask it for ever.
-        let mayAsk = traits.reconciles && state.attempts <= traits.retry.attempts + 1
-        return mayAsk ? .reconcile(work) : .park(.outcomeUnknown)
     }
 
     private func exhausted(_ work: Work, _ traits: Traits) -> Action {
+        if let verdict = state.verdict { return reject(verdict) }
         switch traits.exhaustion {
-        case .park: .park(.attemptsExhausted)
-        case .degrade: .degrade(work)
-        case .reject(let rejection): reject(rejection)
+        case .park: return .park(.attemptsExhausted)
+        case .degrade: return .degrade(work)
+        case .reject(let rejection): return reject(rejection)
         }
+    }
+
+    /// A person decided on a rejection: what may have happened is settled, then the request is rejected.
+    private func carryOut(_ verdict: Rejection, _ work: Work, _ traits: Traits, sincePoint: Duration) -> Action {
+        // Its branches are settled one by one.
+        if work.isBegun, plan[work.step].isGroup { return .perform(work) }
+        switch settling(work, traits) {
+        case .needless: return reject(verdict)
+        case .impossible: return .park(.outcomeUnknown)
+        case .asking: return maySettle(traits) ? .reconcile(work) : .park(.outcomeUnknown)
+        case .calling: return callAgain(work, traits, sincePoint: sincePoint)
+        }
+    }
+
+    /// The attempt was refused. Where an earlier one may have happened, the refusal may only be of the repetition.
+    private mutating func refused(_ work: Work, _ traits: Traits, _ rejection: Rejection) -> Action {
+        let answer = state.verdict ?? rejection
+        guard state.isInDoubt, case .foreignCall(.keyed(_, replaysAnswers: false)) = traits.kind else {
+            return reject(answer)
+        }
+        // Another call would be refused too.
+        guard traits.reconciles else { return .park(.outcomeUnknown) }
+        refusal = answer
+        return .reconcile(work)
+    }
+
+    /// How it is found out whether a call happened.
+    package enum Settling: Sendable {
+        /// Nothing happened, or nothing that would have to be undone.
+        case needless
+        case asking
+        /// Calling again with the same key: the answer tells.
+        case calling
+        case impossible
+    }
+
+    /// How it is found out whether the call that comes next has happened already.
+    package var settling: Settling { next.map { settling($0, traits(of: $0)) } ?? .needless }
+
+    private func settling(_ work: Work, _ traits: Traits) -> Settling {
+        guard case .foreignCall(let idempotence) = traits.kind, work.isBegun || !traits.isBegunAlone else {
+            return .needless
+        }
+        switch idempotence {
+        case .atMostOnce: return traits.reconciles ? .asking : .impossible
+        case .natural where !traits.isUndone: return .needless
+        case .natural, .keyed:
+            if !state.isInDoubt { return .needless }
+            return traits.reconciles ? .asking : .calling
+        }
+    }
+
+    private func callAgain(_ work: Work, _ traits: Traits, sincePoint: Duration) -> Action {
+        if isPastHorizon(work, sincePoint: sincePoint) { return .park(.horizonPassed) }
+        return maySettle(traits) ? .perform(work) : .park(.outcomeUnknown)
+    }
+
+    private func maySettle(_ traits: Traits) -> Bool {
+        state.attempts <= traits.retry.attempts + Self.settlingCalls
     }
 
     private func reject(_ rejection: Rejection) -> Action {
@@ -238,7 +350,7 @@ package struct RunMachine: Sendable {
     /// timeout. Asked when the call is decided on and once more when it is sent, for a process may be frozen in between.
     package func isPastHorizon(_ work: Work, sincePoint: Duration) -> Bool {
         let traits = traits(of: work)
-        guard case .foreignCall(.keyed(let horizon)) = traits.kind else { return false }
+        guard case .foreignCall(.keyed(let horizon, _)) = traits.kind else { return false }
         return sincePoint + traits.timeout >= horizon
     }
 
@@ -256,6 +368,8 @@ extension RunMachine {
         let exhaustion: Exhaustion
         let reconciles: Bool
         let isBegunAlone: Bool
+        /// Whether a rejection that comes later undoes it.
+        let isUndone: Bool
 
         var isAtMostOnce: Bool {
             if case .foreignCall(.atMostOnce) = kind { true } else { false }
@@ -267,11 +381,12 @@ extension RunMachine {
         if work.direction == .compensating, let undo = step.compensation {
             return Traits(
                 kind: undo.kind, retry: undo.retry, timeout: undo.timeout, exhaustion: .park,
-                reconciles: undo.body.reconcile != nil, isBegunAlone: undo.isBegunAlone)
+                reconciles: undo.body.reconcile != nil, isBegunAlone: undo.isBegunAlone, isUndone: false)
         }
         return Traits(
             kind: step.kind, retry: step.retry, timeout: step.timeout, exhaustion: step.exhaustion,
-            reconciles: step.body.reconcile != nil, isBegunAlone: step.beginning != nil)
+            reconciles: step.body.reconcile != nil, isBegunAlone: step.beginning != nil,
+            isUndone: step.compensation != nil)
     }
 
     /// How long one attempt at `work` may take.

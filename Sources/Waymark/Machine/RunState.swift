@@ -17,16 +17,23 @@ package struct RunState: Sendable, Equatable {
     package var choices: StepPlan.Choices
     /// The steps that are committed, neither skipped nor degraded, and not undone, in the order of their commits.
     package var done: [FinishedStep]
+    /// Whether an attempt at the next step, made before the one under way, may have had an effect that nobody knows of.
+    package var isInDoubt: Bool
+    /// The rejection that a person decided on. It is committed as soon as the next step's call is settled.
+    package var verdict: Rejection?
 
+    /// - Parameter isInDoubt: where nil, every attempt before the one under way may have had an effect.
     package init(
         direction: Direction = .forward, recoveryPoint: String, attempts: Int, choices: StepPlan.Choices = [:],
-        done: [FinishedStep] = []
+        done: [FinishedStep] = [], isInDoubt: Bool? = nil, verdict: Rejection? = nil
     ) {
         self.direction = direction
         self.recoveryPoint = recoveryPoint
         self.attempts = attempts
         self.choices = choices
         self.done = done
+        self.isInDoubt = isInDoubt ?? (attempts > 1)
+        self.verdict = verdict
     }
 }
 
@@ -84,8 +91,21 @@ package final class Work: Sendable, Equatable {
 package enum StepFailure: Sendable, Equatable {
     case rejected(Rejection)
     case transient(retryAfter: Duration?)
+    /// The same, and the attempt is known to have had no effect.
+    case notHappened(retryAfter: Duration?)
     /// What the step declared that no further attempt will mend: its policy counts as used up.
     case unretryable
+    /// The same, and the attempt is known to have had no effect.
+    case unretryableNotHappened
     /// What no further attempt will mend, and nothing was declared for.
     case hopeless(ParkedReason)
+
+    /// Whether the attempt may have had an effect that nobody knows of.
+    var leavesDoubt: Bool {
+        switch self {
+        case .transient, .unretryable: true
+        case .hopeless(let reason): reason == .unstorableOutput
+        case .rejected, .notHappened, .unretryableNotHappened: false
+        }
+    }
 }

@@ -12,7 +12,7 @@ public struct CallRule<Input: Sendable, Output: Sendable>: Sendable {
 
     enum Repetition: Sendable {
         case natural
-        case keyed(horizon: Duration)
+        case keyed(horizon: Duration, replaysAnswers: Bool)
         case atMostOnce(settling: Duration?)
     }
 
@@ -23,10 +23,16 @@ public struct CallRule<Input: Sendable, Output: Sendable>: Sendable {
     public static var natural: Self { Self(repetition: .natural, reconcile: nil) }
 
     /// The foreign system remembers `Call.idempotencyKey` for `horizon`.
-    /// - Parameter reconcile: how to ask whether the call happened, once the horizon has passed; without it the request
-    ///   is parked then.
-    public static func keyed(horizon: Duration, reconcile: Reconcile? = nil) -> Self {
-        Self(repetition: .keyed(horizon: horizon), reconcile: reconcile)
+    /// - Parameters:
+    ///   - replaysAnswers: whether a repeat is answered as the first call was, refusals included. Then a `Rejection` says
+    ///     that no earlier attempt happened either. Otherwise it may refuse the repetition alone ("exists already"): after an
+    ///     attempt of unknown outcome, `reconcile` is asked before the request is rejected; without it the request is parked.
+    ///   - reconcile: how to ask whether the call happened, once the horizon has passed, and before the request is rejected
+    ///     or degraded. Without it the request is parked past the horizon.
+    public static func keyed(
+        horizon: Duration, replaysAnswers: Bool = false, reconcile: Reconcile? = nil
+    ) -> Self {
+        Self(repetition: .keyed(horizon: horizon, replaysAnswers: replaysAnswers), reconcile: reconcile)
     }
 
     /// A second call is a second effect, and nobody can be asked whether the first one happened: a call of which no result
@@ -44,7 +50,7 @@ public struct CallRule<Input: Sendable, Output: Sendable>: Sendable {
     func idempotence(timeout: Duration) -> Idempotence {
         switch repetition {
         case .natural: .natural
-        case .keyed(let horizon): .keyed(horizon: horizon)
+        case .keyed(let horizon, let replays): .keyed(horizon: horizon, replaysAnswers: replays)
         case .atMostOnce(let settling): .atMostOnce(settling: settling ?? timeout + .minutes(1))
         }
     }
@@ -54,7 +60,7 @@ public struct CallRule<Input: Sendable, Output: Sendable>: Sendable {
         let repetition: CallRule<I, O>.Repetition =
             switch self.repetition {
             case .natural: .natural
-            case .keyed(let horizon): .keyed(horizon: horizon)
+            case .keyed(let horizon, let replays): .keyed(horizon: horizon, replaysAnswers: replays)
             case .atMostOnce(let settling): .atMostOnce(settling: settling)
             }
         return CallRule<I, O>(repetition: repetition, reconcile: nil)

@@ -7,7 +7,10 @@ public enum Idempotence: Sendable, Hashable {
     /// The foreign system remembers `Call.idempotencyKey` for `horizon`. Recovery calls again with the same key within
     /// the horizon, measured from the commit of the previous recovery point. After it a repeat could be a new effect: the
     /// foreign system is asked, or, where nobody declared how, the request is parked.
-    case keyed(horizon: Duration)
+    ///
+    /// A rejection counts for the attempts before it only where the foreign system replays answers: otherwise it may be a
+    /// refusal of the repetition alone.
+    case keyed(horizon: Duration, replaysAnswers: Bool = false)
 
     /// A second call is a second effect. Recovery never repeats it blindly: the foreign system is asked first, and its
     /// "did not happen" counts only once the call was begun `settling` ago.
@@ -18,7 +21,7 @@ extension Idempotence: CustomStringConvertible {
     public var description: String {
         switch self {
         case .natural: "natural"
-        case .keyed(let horizon): "keyed for \(horizon.formattedForPeople)"
+        case .keyed(let horizon, _): "keyed for \(horizon.formattedForPeople)"
         case .atMostOnce: "at most once"
         }
     }

@@ -23,7 +23,7 @@ extension ConfigurableStep {
     }
 
     /// Goes on with `value` when the retry policy is used up. The journal marks the output as degraded, and a degraded step
-    /// is not undone. Of a foreign call without `reconcile` it is not known then whether it happened.
+    /// is not undone. A foreign call that may have happened is settled first: see ``rejectWhenExhausted(status:type:title:detail:)``.
     public func orElse(_ value: Output) -> Self {
         orElse { _ in value }
     }
@@ -36,8 +36,12 @@ extension ConfigurableStep {
         }
     }
 
-    /// Rejects the request when the retry policy is used up. A foreign call that declares `reconcile` is asked first, and
-    /// counts if it happened; of one that does not, it is not known then whether it happened.
+    /// Rejects the request when the retry policy is used up.
+    ///
+    /// A foreign call that may have happened is settled first, and counts if it happened. `reconcile` is asked where it is
+    /// declared. Otherwise a keyed call, and a natural one that declares an undo, is made again, for up to an hour and a half
+    /// and within the horizon; if no answer comes, the request is parked. A natural call without an undo is not settled. An
+    /// attempt did not happen if it threw a `TransientError` that says so.
     /// - Parameter type: a stable word that programs can switch on.
     public func rejectWhenExhausted(status: Int, type: String, title: String, detail: String? = nil) -> Self {
         with { $0.exhaustion = .reject(Rejection(status: status, type: type, title: title, detail: detail)) }

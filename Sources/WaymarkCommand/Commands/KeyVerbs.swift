@@ -65,12 +65,15 @@ struct KeysCompensate<Application: SagaApplication>: KeyVerb {
             discussion: "As reject does, with a standing body. A filter without --state finds parked keys.")
     }
 
+    @OptionGroup var settling: SettlingOptions
     @OptionGroup var selection: KeySelection
     @OptionGroup var options: OperatorOptions
 
     func find(_ keys: KeyOperator) async throws -> [SeenKey] { try await selection.find(keys, state: .parked) }
 
     func perform(_ keys: KeyOperator, on key: SeenKey) async throws -> AuditEntry {
-        try await keys.compensate(key, reason: options.reason)
+        try await keys.compensate(
+            key, resolving: settling.resolution, step: settling.step, takingOver: settling.takeOver,
+            reason: options.reason)
     }
 }

@@ -2,12 +2,20 @@ import Foundation
 import WaymarkEngine
 
 extension KeyDetails {
+    /// Where the request goes, for one that has no answer yet.
+    private var way: String {
+        if direction == "compensating" { return ", compensating" }
+        // A rejection is pending until the call at hand is settled.
+        let isDecided = responseStatus != nil && ![.finished, .rejected].contains(summary.state)
+        return isDecided ? ", to be rejected" : ""
+    }
+
     /// The key as `keys show` prints it.
     var text: String {
         var lines: [(String, String?)] = [
             ("id", summary.id.uuidString.lowercased()), ("scope", summary.scope), ("key", summary.key),
             ("saga", "\(summary.saga), version \(sagaVersion)"),
-            ("state", summary.state.rawValue + (direction == "compensating" ? ", compensating" : "")),
+            ("state", summary.state.rawValue + way),
             ("recovery point", summary.recoveryPoint), ("attempts", "\(summary.attempts)"), ("fence", "\(fence)"),
             ("held by", lockedBy), ("lease left", leaseSeconds.map(\.asTimeLeft)),
             ("due in", summary.dueSeconds.map(\.asTimeLeft)),

@@ -34,6 +34,7 @@ extension AuditEntry.State {
     var text: String {
         var words = [point]
         if direction == "compensating" { words.append(done ? "rejected" : "compensating") }
+        if direction != "compensating", !done, status != nil { words.append("to be rejected") }
         if let parked { words.append("parked: \(parked)") }
         return words.joined(separator: ", ")
     }

@@ -8,6 +8,8 @@ extension KeyOperator {
         var statements: [PostgresQuery] = []
         /// What becomes of the branches; nil to leave them as they are after the statements.
         var branches: [String: BranchState]?
+        /// Whether the next step may have made a call of which nobody knows the outcome; nil: as before.
+        var isInDoubt: Bool?
         var removes = false
     }
 
@@ -17,17 +19,24 @@ extension KeyOperator {
     }
 
     /// Locks `key`, does what `decide` says and records it, in one transaction.
+    /// - Parameter takingOver: whether the key is taken from its holder, wherever it is by now.
     /// - Throws: `OperatorError`, what `decide` throws, `PostgresError`, `PostgresTransactionError`.
     func operate(
-        _ verb: String, on key: SeenKey, reason: String, _ decide: @Sendable (OperatedRow) throws -> Change
+        _ verb: String, on key: SeenKey, takingOver: Bool = false, reason: String,
+        _ decide: @Sendable (OperatedRow) throws -> Change
     ) async throws -> AuditEntry {
         do {
             return try await postgres.withTransaction { transaction in
-                guard let row = try await transaction.query(operating.lock(key)).first?.decode(OperatedRow.self) else {
+                let lock = operating.lock(key, takingOver: takingOver)
+                guard let row = try await transaction.query(lock).first?.decode(OperatedRow.self) else {
                     throw OperatorError.moved
                 }
                 let change = try decide(row)
-                let end = change.removes ? operating.remove(row) : operating.handOver(row, branches: change.branches)
+                let isInDoubt = change.isInDoubt ?? row.isInDoubt
+                let end =
+                    change.removes
+                    ? operating.remove(row)
+                    : operating.handOver(row, branches: change.branches, isInDoubt: isInDoubt)
                 let results = try await transaction.pipeline(
                     change.statements + [end, operating.record(verb, on: row, actor: actor, reason: reason)])
                 guard results.allSatisfy({ !$0.isEmpty }), let entry = try results.last?.first?.decode(AuditEntry.self)

@@ -11,31 +11,40 @@ public enum Resolution: Sendable, Hashable {
 
 extension KeyOperator {
     /// Says what came of the foreign call, or the compensation by one, at which a key or a branch of it is parked with
-    /// `outcome_unknown`, `horizon_passed` or `attempts_exhausted`.
+    /// `outcome_unknown`, `horizon_passed` or `attempts_exhausted`, or which may have happened and is to be made again or
+    /// asked about.
     ///
-    /// One that happened is committed as if it had just returned, one that did not is made again.
-    /// - Parameter step: which of several parked branches: the call's name, for an element of a ForEach `sent[3]`.
+    /// One that happened is committed as if it had just returned. One that did not is made again, or, where the request is
+    /// to be rejected, not made any more.
+    /// - Parameters:
+    ///   - step: which of several calls: the call's name, for an element of a ForEach `sent[3]`.
+    ///   - takingOver: whether the key is taken from its holder, wherever it is by now.
     /// - Throws: also `OperatorError` (`invalidOutput`) when the output is not JSON that decodes as the step's.
     @discardableResult
     public func resolve(
-        _ key: SeenKey, as resolution: Resolution, step: String? = nil, reason: String
+        _ key: SeenKey, as resolution: Resolution, step: String? = nil, takingOver: Bool = false, reason: String
     ) async throws -> AuditEntry {
-        try await operate("resolve", on: key, reason: reason) { row in
-            try row.requireParked()
+        try await operate("resolve", on: key, takingOver: takingOver, reason: reason) { row in
+            try row.requireUnfinished()
+            try row.requireFree(unless: takingOver)
             let position = try KeyPosition(row, sagas.saga(named: row.saga).declaration)
-            let (line, work) = try position.parkedCall(named: step)
+            let (line, work) = try position.callInDoubt(named: step)
+            try position.requireResolvable(line, work)
+            // The doubt of a group is about its other branches, too.
+            var change = Change(isInDoubt: line.id == .main ? false : nil)
             switch resolution {
             case .happened(let output):
                 let value = try position.output(output, of: work)
-                return Change(statements: [commit(value, of: work, on: line, row, position)])
+                change.statements = [commit(value, of: work, on: line, row, position)]
             case .didNotHappen:
-                return Change(statements: [try repeatable(work, on: line, row, position)])
+                change.statements = [try repeatable(work, on: line, row, position)]
             }
+            return change
         }
     }
 
     /// The update that a runner would have committed the call's result with.
-    private func commit(
+    func commit(
         _ json: String, of work: Work, on line: KeyPosition.Line, _ row: OperatedRow, _ position: KeyPosition
     ) -> PostgresQuery {
         let isForward = work.direction == .forward
@@ -67,26 +76,39 @@ extension KeyOperator {
 }
 
 extension KeyPosition {
-    /// The parked line whose next work is the foreign call `step`, or any where there is only one.
-    fileprivate func parkedCall(named step: String?) throws -> (Line, Work) {
-        let parked = lines.compactMap { line in line.parked == nil ? nil : line.work.map { (line, $0) } }
-        let named = parked.filter { step == nil || name(of: $0.1) == step }
+    /// The line whose next work is the foreign call `step`; without a name, the only one that is parked, or the only one
+    /// whose call may have happened.
+    func callInDoubt(named step: String?) throws -> (Line, Work) {
+        let all = lines.compactMap { line in line.work.map { (line, $0) } }
+        let parked = all.filter { $0.0.parked != nil }
+        let doubtful = all.filter { $0.0.settling != .needless }
+        let candidates = step != nil || parked.isEmpty ? parked + doubtful.filter { $0.0.parked == nil } : parked
+        let named = candidates.filter { step == nil || name(of: $0.1) == step }
         guard let (line, work) = named.first, named.count == 1 else {
-            let names = parked.map { name(of: $0.1) }.joined(separator: ", ")
+            let names = candidates.map { name(of: $0.1) }.joined(separator: ", ")
             throw OperatorError(
-                .refused, names.isEmpty ? "it is not parked at a step" : "name the step: it is parked at \(names)")
+                .refused,
+                names.isEmpty
+                    ? "it is not parked at a step, and no call of it may have happened"
+                    : "name the step: the call may be \(names)")
         }
         guard case .foreignCall = kind(of: work) else {
             throw OperatorError(.refused, "'\(name(of: work))' is no foreign call")
         }
+        return (line, work)
+    }
+
+    /// - Throws: `OperatorError` (`refused`) when the line is parked for a reason that no word on its call removes.
+    fileprivate func requireResolvable(_ line: Line, _ work: Work) throws {
         switch line.parked.flatMap(ParkedReason.init) {
-        case .outcomeUnknown, .horizonPassed, .attemptsExhausted: return (line, work)
+        case .outcomeUnknown, .horizonPassed, .attemptsExhausted: return
+        case nil where line.parked == nil: return
         default: throw OperatorError(.refused, "'\(name(of: work))' is parked because of \(line.parked ?? "")")
         }
     }
 
     /// What a call is said to have returned, as the step's type encodes it.
-    fileprivate func output(_ json: String?, of work: Work) throws -> String {
+    func output(_ json: String?, of work: Work) throws -> String {
         let step = name(of: work)
         guard work.direction == .forward else {
             let nothing = StepValue.nothing.json

@@ -11,6 +11,8 @@ struct KeyPosition {
         let state: RunState
         /// What comes next; nil where nothing does.
         let work: Work?
+        /// How it is found out whether the call that comes next has happened already.
+        let settling: RunMachine.Settling
     }
 
     let declaration: SagaDeclaration
@@ -31,13 +33,15 @@ struct KeyPosition {
             _ id: LineID, _ number: Int, _ element: Int? = nil, parked: String?, _ state: RunState
         ) -> Line {
             let machine = RunMachine(declaration: declaration, line: number, element: element, state: state)
-            return Line(id: id, number: number, element: element, parked: parked, state: state, work: machine.next)
+            return Line(id: id, number: number, element: element, parked: parked, state: state, work: machine.next,
+                settling: machine.settling)
         }
         let main = line(
             .main, StepPlan.main, parked: row.parkedReason,
             RunState(
                 direction: Direction(rawValue: row.direction) ?? .forward, recoveryPoint: row.recoveryPoint,
-                attempts: row.attempts, choices: journal.choices(plan), done: journal.done))
+                attempts: row.attempts, choices: journal.choices(plan), done: journal.done,
+                isInDoubt: row.isInDoubt))
         guard let work = main.work, work.direction == .forward, work.isBegun, plan[work.step].isGroup else {
             lines = [main]
             return
@@ -54,7 +58,8 @@ struct KeyPosition {
                 .branch(branch.name, group: row.recoveryPoint), branch.line, branch.element, parked: state.parked,
                 RunState(
                     recoveryPoint: state.point, attempts: state.attempts,
-                    choices: journal.choices(plan, element: branch.element)))
+                    choices: journal.choices(plan, element: branch.element),
+                    isInDoubt: state.doubt == true || row.isInDoubt && state.due == nil))
         }
     }
 
@@ -68,13 +73,15 @@ struct KeyPosition {
     }
 
     /// Whether nothing is to be undone after a rejection.
+    /// - Parameter step: one that counts as done, beside those in the journal.
     /// - Throws: `OperatorError` (`refused`) when something was done that the declaration does not have any more.
-    func hasNothingToUndo() throws -> Bool {
+    func hasNothingToUndo(but step: FinishedStep?) throws -> Bool {
         if journal.done.contains(where: { $0.step == nil }) {
             throw OperatorError(.refused, "the declaration does not have all the steps that it would have to undo")
         }
         let state = RunState(
-            direction: .compensating, recoveryPoint: SagaDeclaration.started, attempts: 0, done: journal.done)
+            direction: .compensating, recoveryPoint: SagaDeclaration.started, attempts: 0,
+            done: journal.done + (step.map { [$0] } ?? []))
         return RunMachine(declaration: declaration, state: state).next == nil
     }
 }

@@ -19,10 +19,18 @@ struct OperatedRow: Decodable, Sendable {
     let done: Bool
     let isHeld: Bool
     let isDue: Bool
+    /// Whether its next step may have made a call of which nobody knows the outcome: its last holder did not give it back, or
+    /// gave it back and said so.
+    let isInDoubt: Bool
     let before: AuditEntry.State
 
     func requireUnfinished() throws {
         if done { throw OperatorError(.refused, "it has its answer") }
+    }
+
+    /// - Parameter takingOver: whether the verb takes the key from its holder.
+    func requireFree(unless takingOver: Bool) throws {
+        if isHeld, !takingOver { throw OperatorError(.refused, "somebody is working on it: take it over") }
     }
 
     func requireParked() throws {

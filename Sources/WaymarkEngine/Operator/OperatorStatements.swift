@@ -36,27 +36,32 @@ struct OperatorStatements: Sendable {
     }
 
     /// Locks a key and reads what verbs decide by, an `OperatedRow`. Gives no row when it is not as it was seen any more.
-    func lock(_ key: SeenKey) -> PostgresQuery {
+    /// - Parameter takingOver: whether the key may have moved since, with whoever holds it.
+    func lock(_ key: SeenKey, takingOver: Bool) -> PostgresQuery {
         """
         SELECT id, saga, recovery_point, direction, fence, attempts, journal::text AS journal, branches,
             ARRAY(SELECT jsonb_object_keys(events)) AS events, last_error, parked_reason, parent_event, done,
             lease_until > now() AS is_held, lease_until <= now() AND run_at <= now() AS is_due,
+            (locked_by IS NOT NULL OR doubtful_point = recovery_point) IS TRUE AS is_in_doubt,
             \(unescaped: Self.state) AS before
         FROM \(unescaped: keys) AS k
-        WHERE id = \(key.id) AND incarnation = \(key.incarnation) AND fence = \(key.fence)
+        WHERE id = \(key.id) AND incarnation = \(key.incarnation) AND (\(takingOver)::boolean OR fence = \(key.fence)
             AND recovery_point = \(key.recoveryPoint) AND direction = \(key.direction)
-            AND parked_reason IS NOT DISTINCT FROM \(key.parkedReason)::text AND done = \(key.done)
+            AND parked_reason IS NOT DISTINCT FROM \(key.parkedReason)::text AND done = \(key.done))
         FOR UPDATE
         """
     }
 
     /// Takes a locked key from whoever had it, and makes it due: the last update of every verb but an eviction. Gives a row.
-    /// - Parameter branches: what becomes of them; nil to leave them as they are now.
-    func handOver(_ row: OperatedRow, branches: [String: BranchState]?) -> PostgresQuery {
+    /// - Parameters:
+    ///   - branches: what becomes of them; nil to leave them as they are now.
+    ///   - isInDoubt: whether the key's next step may have made a call of which nobody knows the outcome.
+    func handOver(_ row: OperatedRow, branches: [String: BranchState]?, isInDoubt: Bool) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET fence = fence + 1, attempts = 0, deaths = 0, parked_reason = NULL, locked_by = NULL, lease_until = now(),
             run_at = now(), last_error = \(row.lastError),
+            doubtful_point = CASE WHEN \(isInDoubt)::boolean THEN recovery_point END,
             branches = coalesce(\(branches.map(PostgresJSON.init)), branches)
         WHERE id = \(row.id) AND fence = \(row.fence)
         RETURNING 1

@@ -49,7 +49,7 @@ final class Engine: Sendable {
                 // Neither an unknown saga (we do not claim those) nor a journal we cannot read is mended by trying.
                 let update = statements.park(
                     row.context.id, fence: row.fence, at: row.recoveryPoint, reason: .unreadableState,
-                    error: Runner.text(of: error))
+                    isInDoubt: row.isInDoubt, error: Runner.text(of: error))
                 logger.error(
                     "key is parked",
                     metadata: ["key_id": .stringConvertible(row.context.id), "error": .string(Runner.text(of: error))])
@@ -65,7 +65,7 @@ final class Engine: Sendable {
             // Claimed, and then this process began to stop, or was busy with the key: given back without burning an attempt.
             let update = statements.release(
                 row.context.id, fence: row.fence, at: row.recoveryPoint, after: .zero,
-                attempts: row.attempts - 1, error: nil)
+                attempts: row.attempts - 1, isInDoubt: row.isInDoubt, error: nil)
             _ = await postgres.patiently { postgres in try await postgres.execute(update) }
             dueNow.ring()
         // The key that waits for the answer is due.

@@ -45,8 +45,8 @@ enum BranchEnd: Sendable {
     case parked(ParkedReason, String?)
     /// It would have gone on, had no branch beside it been rejected.
     case stopped
-    /// The process is stopping, or the lease is lost.
-    case interrupted
+    /// The process is stopping, or the lease is lost. One in doubt may have made a call whose outcome is not known.
+    case interrupted(isInDoubt: Bool)
     case lost
     indirect case unreachable(PostgresError)
 }

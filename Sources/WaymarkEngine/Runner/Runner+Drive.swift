@@ -122,6 +122,7 @@ extension Runner {
         case .refused(let delay):
             return await release(after: delay, attempts: machine.state.attempts - 1)
         case .interrupted:
+            machine.brokeOff(work)
             return await interrupted()
         case .lost:
             return lost()

@@ -19,6 +19,7 @@ extension Runner {
             done += committed
         }
         machine.learned(done: done)
+        machine.ranBranches(isInDoubt: ends.contains { if case .interrupted(true) = $0 { true } else { false } })
         current = nil
         return await conclude(work, group, ends)
     }
@@ -87,11 +88,14 @@ extension Runner {
         var line = line
         line.due = state.due
         line.stop = stop
+        // One that has nothing to do yet was given back by its last runner, who knew.
+        let isInDoubt = state.doubt == true || self.machine.state.isInDoubt && !isFresh && state.due == nil
         let machine = RunMachine(
             declaration: saga.declaration, line: line.number, element: line.element,
             state: RunState(
                 recoveryPoint: state.point, attempts: max(state.attempts, 1),
-                choices: journal.choices(plan, element: line.element)))
+                choices: journal.choices(plan, element: line.element), isInDoubt: isInDoubt,
+                verdict: self.machine.state.verdict))
         // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
         let input = isFresh || state.since == nil ? line.input : nil
         let since = state.since.flatMap { since in key.databaseClock.map { $0.at + .seconds(since - $0.seconds) } }
@@ -110,7 +114,7 @@ extension Runner {
             guard let value = try? result() else { return .parked(.unreadableState, "no result of a finished branch") }
             return .finished(value: value, journal, done: [])
         }
-        if let due = line.due, let clock = key.databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
+        if let due = line.due, machine.state.verdict == nil, let clock = key.databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
             let left = Duration.seconds(due - clock.seconds) - (now - clock.at)
             if left > Self.tolerance { return .waiting(until: now + left, event: state?.event, isIdle: isIdle) }
         }
@@ -124,12 +128,13 @@ extension Runner {
     private func conclude(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
         for case .unreachable(let error) in ends { return unreachable(error) }
         for case .lost in ends { return lost() }
-        for case .interrupted in ends { return await interrupted() }
+        if ends.contains(where: { if case .interrupted = $0 { true } else { false } }) { return await interrupted() }
         for case .parked(let reason, let error) in ends {
             lastError = error
             return await park(reason)
         }
-        let isRejected = ends.contains { if case .rejected = $0 { true } else { false } }
+        let verdict = machine.state.verdict
+        let isRejected = verdict != nil || ends.contains { if case .rejected = $0 { true } else { false } }
         let waits = ends.compactMap { end -> (until: ContinuousClock.Instant, event: String?, isResting: Bool)? in
             // What only lets time pass does not hold up the way back.
             guard case .waiting(let until, let event, let isIdle) = end, !isRejected || !isIdle else { return nil }
@@ -142,6 +147,7 @@ extension Runner {
                 events: waits.compactMap(\.event),
                 cause: waits.allSatisfy(\.isResting) ? .waiting : .backoff)
         }
+        if let verdict { return await rejectGroup(work, verdict) }
         for case .rejected(let rejection) in ends { return await rejectGroup(work, rejection) }
         return await join(work, group, ends)
     }

@@ -114,7 +114,7 @@ extension Runner {
         if hold.due(at: now, lease: engine.configuration.lease) == .lose { hold.lose() }
         if hold.isLost { return .lost }
         guard machine.isPastHorizon(work, sincePoint: sincePoint) else { return nil }
-        return .failed(.transient(retryAfter: nil), "the horizon passed before the call was sent")
+        return .failed(.notHappened(retryAfter: nil), "the horizon passed before the call was sent")
     }
 
     @inline(never)

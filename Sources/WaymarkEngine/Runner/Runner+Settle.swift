@@ -92,7 +92,7 @@ extension Runner {
         guard let json = location.lastOutput else { return .lost }
         do {
             let stored = try plan[work.step].decodeOutput(json, saga.declaration.version)
-            return .committed(StepValue(value: stored, json: location.answer?.body ?? json))
+            return .committed(StepValue(value: stored, json: work.finishes ? location.answer?.body ?? json : json))
         } catch {
             return .unreadable(Self.text(of: error))
         }
@@ -117,9 +117,13 @@ extension Runner {
         case let error as UnstorableOutput:
             return .failed(.hopeless(.unstorableOutput), Self.text(of: error))
         case _ where work.direction == .forward && !plan[work.step].isRetryable(error):
-            return .failed(.unretryable, Self.text(of: error))
+            let isKnown = (error as? TransientError)?.nothingHappened == true
+            return .failed(isKnown ? .unretryableNotHappened : .unretryable, Self.text(of: error))
         case let transient as TransientError:
-            return .failed(.transient(retryAfter: transient.retryAfter), Self.text(of: transient))
+            let failure: StepFailure =
+                transient.nothingHappened
+                ? .notHappened(retryAfter: transient.retryAfter) : .transient(retryAfter: transient.retryAfter)
+            return .failed(failure, Self.text(of: transient))
         case is StepTimeout:
             return .failed(.transient(retryAfter: nil), "the step timed out")
         default:

@@ -12,7 +12,8 @@ extension Runner {
             ? engine.statements.recordAttempt(
                 context.id, fence: fence, going: machine.state.direction, at: point, attempt: attempt,
                 error: lastError ?? "")
-            : move(BranchState(point: point, attempts: attempt), attemptsBelow: attempt)
+            : move(
+                BranchState(point: point, attempts: attempt, doubt: machine.state.isInDoubt), attemptsBelow: attempt)
         // The wait is part of the step at hand: the lease is renewed through it.
         hold.beginStep(timeout: delay, line: line.name)
         // Where the row stands as it stood, it is the attempt that is counted already.
@@ -66,12 +67,14 @@ extension Runner {
     ) async -> Progression {
         let point = machine.state.recoveryPoint
         guard line.isMain else {
-            let state = BranchState(point: point, attempts: attempts + 1, event: events.first)
+            let state = BranchState(
+                point: point, attempts: attempts + 1, event: events.first, doubt: machine.state.isInDoubt)
             return await endBranch(
                 state, due: delay, as: .waiting(until: now + delay, event: events.first, isIdle: isIdle))
         }
         let update = engine.statements.release(
-            context.id, fence: fence, at: point, after: delay, attempts: attempts, events: events, error: lastError)
+            context.id, fence: fence, at: point, after: delay, attempts: attempts, events: events,
+            isInDoubt: machine.state.isInDoubt, error: lastError)
         // What is waited for may come at any moment.
         let retryAfter = cause == .waiting && !events.isEmpty ? min(delay, EngineLimits.runningRetryAfter) : delay
         let progress = SagaProgress(cause: cause, recoveryPoint: point, retryAfter: retryAfter)
@@ -81,13 +84,15 @@ extension Runner {
     func park(_ reason: ParkedReason) async -> Progression {
         let point = machine.state.recoveryPoint
         guard line.isMain else {
-            let state = BranchState(point: point, attempts: machine.state.attempts, parked: reason.rawValue)
+            let state = BranchState(
+                point: point, attempts: machine.state.attempts, parked: reason.rawValue, doubt: machine.state.isInDoubt)
             return await endBranch(state, as: .parked(reason, lastError))
         }
         logger.error("key is parked", metadata: ["reason": .string(reason.rawValue)])
         engine.metrics.park()
         return await giveUp(
-            engine.statements.park(context.id, fence: fence, at: point, reason: reason, error: lastError),
+            engine.statements.park(
+                context.id, fence: fence, at: point, reason: reason, isInDoubt: machine.state.isInDoubt, error: lastError),
             as: .parked(reason))
     }
 

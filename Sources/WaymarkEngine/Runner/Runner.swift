@@ -81,7 +81,8 @@ final class Runner {
             declaration: saga.declaration,
             state: RunState(
                 direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: row.attempts,
-                choices: journal.choices(saga.declaration.plan), done: journal.done))
+                choices: journal.choices(saga.declaration.plan), done: journal.done, isInDoubt: row.isInDoubt,
+                verdict: row.direction == .forward ? row.pendingAnswer?.rejection : nil))
         answer = row.pendingAnswer
         pointCommittedAt = instant - row.sincePoint
     }
@@ -174,6 +175,8 @@ final class Runner {
 
     /// Gives the lease back without burning an attempt, for whoever is next.
     func handBack() async -> Progression {
-        line.isMain ? await release(after: .zero, attempts: machine.state.attempts - 1) : .end(.branch(.interrupted))
+        line.isMain
+            ? await release(after: .zero, attempts: machine.state.attempts - 1)
+            : .end(.branch(.interrupted(isInDoubt: machine.state.isInDoubt)))
     }
 }

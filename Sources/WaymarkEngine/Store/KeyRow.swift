@@ -23,17 +23,20 @@ struct ClaimedRow: Sendable {
     let sincePoint: Duration
     /// The database's clock at the claim, in seconds since 1970.
     let claimedAt: Double
+    /// Whether an earlier attempt at the next step may have made a call whose outcome is not known: its holder did not give
+    /// the key back, or gave it back and said so.
+    let isInDoubt: Bool
     /// When it was due, where it was claimed for that, by the same clock.
     let dueAt: Double?
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
             UUID, String, String, UUID, String, Int, String, String, String, String, String, String, Int, Int, Int?,
-            String?, String?, Double, Double, Double?
+            String?, String?, Double, Double, Bool, Double?
         )
         let (
             id, scope, key, incarnation, saga, version, request, point, direction, journal, branches, events, fence,
-            attempts, status, body, parentEvent, sincePoint, claimedAt, dueAt
+            attempts, status, body, parentEvent, sincePoint, claimedAt, isInDoubt, dueAt
         ) = try row.decode(Columns.self)
         context = KeyContext(
             id: id, scope: try Scope(scope), key: try IdempotencyKey(key), saga: saga, incarnation: incarnation)
@@ -50,6 +53,7 @@ struct ClaimedRow: Sendable {
         self.parentEvent = parentEvent
         self.sincePoint = .seconds(sincePoint)
         self.claimedAt = claimedAt
+        self.isInDoubt = isInDoubt
         self.dueAt = dueAt
     }
 }

@@ -14,6 +14,8 @@ struct BranchState: Codable, Sendable, Equatable {
     /// The event that would end its wait.
     var event: String?
     var parked: String?
+    /// Whether a call may have happened that the step behind the point has made.
+    var doubt: Bool?
     /// The rejection that the branch came to.
     var rejected: Answer?
 

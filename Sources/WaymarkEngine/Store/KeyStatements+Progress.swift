@@ -132,6 +132,17 @@ extension KeyStatements {
         """
     }
 
+    /// Records a rejection that is committed once the calls at hand are settled: the answer is pending, and the request still
+    /// goes forward.
+    func decide(_ id: UUID, fence: Int, from point: String, answer: StoredAnswer, error: String) -> PostgresQuery {
+        """
+        UPDATE \(unescaped: keys)
+        SET response_status = \(answer.status)::smallint, response_body = \(answer.body), last_error = \(error)
+        WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND direction = 'forward' AND done IS NOT TRUE
+        RETURNING 1
+        """
+    }
+
     /// Finishes with a rejection that has nothing to undo.
     func finishRejected(
         _ id: UUID, fence: Int, from point: String, answer: StoredAnswer, error: String
@@ -162,15 +173,17 @@ extension KeyStatements {
 
     /// Gives the lease back, due again after `delay`, or at once when one of `events` has arrived. The next claim counts a
     /// new attempt, so a stop that made none passes one less as `attempts`. Whoever can give it back did not die of it.
+    /// - Parameter isInDoubt: whether a call may have happened that the key's next step has made.
     func release(
         _ id: UUID, fence: Int, at point: String, after delay: Duration, attempts: Int, events: [String] = [],
-        error: String?
+        isInDoubt: Bool, error: String?
     ) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now(), locked_by = NULL, deaths = 0,
             run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(delay.inSeconds) * interval '1 second',
-            attempts = \(attempts), last_error = coalesce(\(error)::text, last_error)
+            attempts = \(attempts), last_error = coalesce(\(error)::text, last_error),
+            doubtful_point = CASE WHEN \(isInDoubt)::boolean THEN recovery_point END
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND done IS NOT TRUE
         RETURNING 1
         """
@@ -186,11 +199,14 @@ extension KeyStatements {
 
     /// Puts the key in front of a person. Its fence rises: a commit of the holder's that is still under way, on a connection
     /// that was given up, must not move what a person looks at.
-    func park(_ id: UUID, fence: Int, at point: String, reason: ParkedReason, error: String?) -> PostgresQuery {
+    func park(
+        _ id: UUID, fence: Int, at point: String, reason: ParkedReason, isInDoubt: Bool, error: String?
+    ) -> PostgresQuery {
         """
         UPDATE \(unescaped: keys)
         SET fence = fence + 1, lease_until = now(), run_at = 'infinity', locked_by = NULL, parked_reason = \(reason.rawValue),
-            last_error = coalesce(\(error)::text, last_error)
+            last_error = coalesce(\(error)::text, last_error),
+            doubtful_point = CASE WHEN \(isInDoubt)::boolean THEN recovery_point END
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND done IS NOT TRUE
         RETURNING 1
         """

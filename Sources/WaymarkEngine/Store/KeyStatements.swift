@@ -30,7 +30,7 @@ package struct KeyStatements: Sendable {
         k.id, k.scope, k.key, k.incarnation, k.saga, k.saga_version, k.request::text, k.recovery_point, k.direction, \
         k.journal::text, k.branches::text, k.events::text, k.fence, k.attempts, k.response_status, k.response_body, \
         k.parent_event, extract(epoch FROM k.locked_at - k.progressed_at)::float8, \
-        extract(epoch FROM k.locked_at)::float8
+        extract(epoch FROM k.locked_at)::float8, (k.deaths > 0 OR k.doubtful_point = k.recovery_point) IS TRUE
         """
 
     /// The only clock that counts, in seconds since 1970.

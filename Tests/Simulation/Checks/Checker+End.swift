@@ -98,6 +98,10 @@ extension Checker {
         case (.horizonPassed?, .foreignCall(.keyed)?) where !asks: break
         case (.outcomeUnknown?, .foreignCall(.atMostOnce)?): break
         case (.outcomeUnknown?, .foreignCall?) where asks: break
+        // A refusal that may only be of the repetition.
+        case (.outcomeUnknown?, .foreignCall(.keyed(_, replaysAnswers: false))?) where !isUndo: break
+        case (.outcomeUnknown?, .foreignCall?) where step.exhaustion != .park && !isUndo: break
+        case (.horizonPassed?, .foreignCall(.keyed)?) where step.exhaustion != .park && !isUndo: break
         default: fail("\(row.context.key) is parked at \(row.recoveryPoint) for \(row.parkedReason?.rawValue ?? "")")
         }
         if row.parkedReason == .attemptsExhausted, let retry, row.attempts < retry.attempts, !isUnretryable(row) {

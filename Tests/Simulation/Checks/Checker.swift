@@ -10,6 +10,8 @@ final class Checker {
     let saga: SimulatedSaga
     /// Every request that was accepted, as it was last committed.
     private(set) var requests: [UUID: ModelKey] = [:]
+    /// What calls did abroad.
+    weak var provider: ForeignSystem?
     private var accepted: [UUID] = []
     private var reaped: [UUID: Int] = [:]
     private var answers: [UUID: Set<String>] = [:]
@@ -102,8 +104,24 @@ final class Checker {
         if isAtSamePoint, before.progressedAt != after.progressedAt {
             fail("a request at \(after.recoveryPoint) grew younger")
         }
+        let isTurning = before.direction == .forward && after.direction == .compensating
+        let isDegrading = after.journal.dropFirst(before.journal.count).contains { EntryText.isMarked($0, "degraded") }
+        if isTurning || isDegrading { checkNothingIsLeftBehind(before) }
         if !after.journal.starts(with: before.journal) || after.journal.count > before.journal.count + 1 {
             fail("the journal went from \(before.journal) to \(after.journal)")
+        }
+    }
+
+    /// Of a call that is not recorded nothing will be undone: it must not have happened.
+    private func checkNothingIsLeftBehind(_ row: ModelKey) {
+        let recorded = Set(row.journal.compactMap(EntryText.step))
+        for (index, step) in saga.steps.enumerated() where !recorded.contains(step.name) {
+            // A natural call that declares no undo has no effect that counts.
+            guard case .foreignCall(let idempotence) = step.kind, idempotence != .natural || step.compensation != nil
+            else { continue }
+            let operation = ForeignSystem.Operation(
+                incarnation: row.context.incarnation, step: index, direction: .forward)
+            if provider?.find(operation) != nil { fail("\(step.name) happened abroad, and nobody undoes it") }
         }
     }
 

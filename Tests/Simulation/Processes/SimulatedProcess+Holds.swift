@@ -37,7 +37,8 @@ extension SimulatedProcess {
                 case .stopping, .beingAccepted:
                     let giveBack = Statement.write(
                         row.id, fence: row.fence, from: row.recoveryPoint, going: row.direction,
-                        .release(after: 0, attempts: row.attempts - 1, error: nil))
+                        .release(
+                            after: 0, attempts: row.attempts - 1, isInDoubt: row.isInDoubt, error: nil))
                     query(giveBack) { _ in }
                 default: break
                 }

@@ -27,7 +27,9 @@ extension SimulatedRunner {
         case 85..<87: return Passage(arrival: nil, response: .max / 4)
         case 87..<90:
             let retryAfter = Duration.milliseconds(process.random.below(4_000))
-            return Passage(arrival: nil, response: response, failure: .transient(retryAfter: retryAfter))
+            let failure: StepFailure =
+                process.random.below(2) == 0 ? .transient(retryAfter: retryAfter) : .notHappened(retryAfter: retryAfter)
+            return Passage(arrival: nil, response: response, failure: failure)
         case 90: return Passage(arrival: arrival, response: response, failure: .unretryable)
         default: return Passage(arrival: arrival, response: response, mayBeRefused: true)
         }
@@ -46,7 +48,7 @@ extension SimulatedRunner {
                 if hold.isLost { return }
             }
             if machine.isPastHorizon(work, sincePoint: sincePoint) {
-                return verdict(.failed(.transient(retryAfter: nil), "the horizon passed before the call was sent"))
+                return verdict(.failed(.notHappened(retryAfter: nil), "the horizon passed before the call was sent"))
             }
             process.note("calls s\(work.step) \(work.direction)")
             if isPoisoned(work) { return process.kill() }
@@ -56,14 +58,18 @@ extension SimulatedRunner {
 
     private func send(_ work: Work, _ idempotence: Idempotence, _ verdict: @escaping (Verdict) -> Void) {
         let timeout = machine.timeout(of: work).inMicroseconds
-        let passage = passage(timeout: timeout)
+        var passage = passage(timeout: timeout)
+        // Of a keyed call, "did not happen" is believed at once: one that is asked about is not on its way any more.
+        if case .keyed = idempotence, plan[work.step].body.reconcile != nil {
+            passage.arrival = passage.arrival.map { min($0, passage.response) }
+        }
         let (operation, world) = (operation(work), world)
         let key = KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work))
         var returned: Int?
         if let arrival = passage.arrival {
             // On its way, a call outlives its sender.
             world.after(arrival) {
-                if passage.mayBeRefused, work.direction == .forward, world.provider.mayRefuse(operation) { return }
+                if passage.mayBeRefused, work.direction == .forward, world.provider.refuses(operation, idempotence) { return }
                 returned = world.provider.receive(operation, key: key, idempotence)
             }
         }

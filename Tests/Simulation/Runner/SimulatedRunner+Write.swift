@@ -73,14 +73,14 @@ extension SimulatedRunner {
 
     func release(after delay: Duration, attempts: Int) {
         let delay = delay.inMicroseconds
-        write(.release(after: delay, attempts: attempts, error: lastError)) { [self] in
+        write(.release(after: delay, attempts: attempts, isInDoubt: machine.state.isInDoubt, error: lastError)) { [self] in
             end(.progress(retryAfter: delay))
         }
     }
 
     func park(_ reason: ParkedReason) {
         process.note("parks: \(reason.rawValue)")
-        write(.park(reason, error: lastError)) { [self] in end(.parked(reason)) }
+        write(.park(reason, isInDoubt: machine.state.isInDoubt, error: lastError)) { [self] in end(.parked(reason)) }
     }
 
     // MARK: Beginnings and sleeps

@@ -46,7 +46,8 @@ final class SimulatedRunner {
             declaration: declaration,
             state: RunState(
                 direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: row.attempts,
-                choices: journal.choices(declaration.plan), done: journal.done))
+                choices: journal.choices(declaration.plan), done: journal.done,
+                isInDoubt: row.isInDoubt && process.world.scenario.guards.contains(.doubt)))
         answer = row.answer
         pointCommittedAt = instant - ((row.lockedAt ?? 0) - row.progressedAt)
     }

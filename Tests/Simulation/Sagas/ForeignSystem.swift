@@ -20,16 +20,18 @@ final class ForeignSystem {
     /// A system that forgets keys after this part of the horizon that was declared.
     private let horizonFraction: Int
     private(set) var effects: [Operation: [Effect]] = [:]
+    private var refused: Set<Operation> = []
     private var lastValue = 0
 
     init(horizonFraction: Int) { self.horizonFraction = horizonFraction }
 
-    /// A call arrives; gives what it returns.
-    func receive(_ operation: Operation, key: String, _ idempotence: Idempotence) -> Int {
+    /// A call arrives; gives what it returns, or nil where it was refused before.
+    func receive(_ operation: Operation, key: String, _ idempotence: Idempotence) -> Int? {
+        if refused.contains(operation) { return nil }
         let known = effects[operation, default: []].last { effect in
             switch idempotence {
             case .natural: true
-            case .keyed(let horizon):
+            case .keyed(let horizon, _):
                 effect.key == key && world.now < effect.at + horizon.inMicroseconds / horizonFraction
             case .atMostOnce: false
             }
@@ -46,6 +48,13 @@ final class ForeignSystem {
     /// Whether the call has happened by now, and what it returned.
     func find(_ operation: Operation) -> Int? { effects[operation]?.last?.value }
 
-    /// A call that was not sent twice may still be refused for good, as long as it has not happened.
-    func mayRefuse(_ operation: Operation) -> Bool { effects[operation] == nil }
+    /// Refuses a call that has not happened, and then for good. A system that does not replay answers also refuses the
+    /// repetition of one that has happened.
+    /// - Returns: whether it refuses this one.
+    func refuses(_ operation: Operation, _ idempotence: Idempotence) -> Bool {
+        if case .keyed(_, replaysAnswers: false) = idempotence { return true }
+        guard effects[operation] == nil else { return false }
+        refused.insert(operation)
+        return true
+    }
 }

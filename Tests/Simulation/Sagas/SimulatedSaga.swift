@@ -92,15 +92,19 @@ private struct SagaAuthor {
             let sleep = Sleep(name, for: .milliseconds(Int.random(in: 200...4_000, using: &random)))
             return sleep.passing(Int.self)
         case 3..<11: return configured(AtomicPhase(name) { (input: Int, _) in input }, isLast: isLast)
-        default: return configured(ForeignCall(name, rule()) { (input: Int, _) in input }, isLast: isLast)
+        default:
+            let kind = ruleKind()
+            let call = ForeignCall(name, rule(kind)) { (input: Int, _) in input }
+            // Nobody could tell whether to give up.
+            return configured(call, isLast: isLast, mayGiveUp: kind != Self.plainAtMostOnce)
         }
     }
 
     private mutating func configured(
-        _ step: some ConfigurableStep<Int, Int>, isLast: Bool
+        _ step: some ConfigurableStep<Int, Int>, isLast: Bool, mayGiveUp: Bool = true
     ) -> any Step<Int, Int> {
         var step = step.retry(retry()).timeout(timeout())
-        switch Int.random(in: 0..<8, using: &random) {
+        switch mayGiveUp ? Int.random(in: 0..<8, using: &random) : 7 {
         case 0: step = step.orElse { $0 }
         case 1, 2: step = step.rejectWhenExhausted(status: 503, type: "used_up", title: "Used up.")
         default: break
@@ -111,20 +115,25 @@ private struct SagaAuthor {
         case 1, 2:
             return step.compensate(retry: undoRetry(), timeout: timeout()) { (_: Int, _: Transaction) in }
         default:
-            return step.compensate(rule(), retry: undoRetry(), timeout: timeout()) { (_: Int, _: Call) in }
+            return step.compensate(rule(ruleKind()), retry: undoRetry(), timeout: timeout()) { (_: Int, _: Call) in }
         }
     }
 
-    private mutating func rule<Output>() -> CallRule<Int, Output> {
+    private static let plainAtMostOnce = 5
+
+    private mutating func ruleKind() -> Int { Int.random(in: 0..<8, using: &random) }
+
+    private mutating func rule<Output>(_ kind: Int) -> CallRule<Int, Output> {
         let ask: CallRule<Int, Output>.Reconcile = { _, _ in .unknown("never asked") }
         // Longer than a lease and a timeout: a holder may be frozen for as long as its lease before it sends.
         let settling = Duration.milliseconds(Int.random(in: 5_500...8_000, using: &random))
         let horizon = Duration.milliseconds(Int.random(in: 3_000...9_000, using: &random))
-        return switch Int.random(in: 0..<8, using: &random) {
+        let replays = Bool.random(using: &random)
+        return switch kind {
         case 0: .natural
-        case 1, 2: .keyed(horizon: horizon)
-        case 3, 4: .keyed(horizon: horizon, reconcile: ask)
-        case 5: .atMostOnce
+        case 1, 2: .keyed(horizon: horizon, replaysAnswers: replays)
+        case 3, 4: .keyed(horizon: horizon, replaysAnswers: replays, reconcile: ask)
+        case Self.plainAtMostOnce: .atMostOnce
         default: .atMostOnce(settling: settling, reconcile: ask)
         }
     }

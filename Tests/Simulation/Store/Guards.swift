@@ -48,7 +48,10 @@ package struct Guards: OptionSet, Hashable, Sendable {
     /// Parking raises the fence.
     package static let parkEndsHold = Guards(rawValue: 1 << 19)
 
-    package static let count = 20
+    /// A call that may have happened is settled before the request is rejected or the call degraded.
+    package static let doubt = Guards(rawValue: 1 << 20)
+
+    package static let count = 21
     package static let all = Guards(rawValue: 1 << count - 1)
 
     /// What others cover for, or what is too rare for a test of every day: nothing may show without them.
@@ -65,5 +68,6 @@ package struct Guards: OptionSet, Hashable, Sendable {
         (.orFail, "guard fails its transaction"), (.renewal, "renewal of what was given back"),
         (.leaseAtCall, "lease before a call"), (.direction, "direction"), (.attemptsRise, "attempts rise"),
         (.ownResult, "result found is our own"), (.parkEndsHold, "fence of a parked key"),
+        (.doubt, "doubt of a call"),
     ]
 }

@@ -19,6 +19,8 @@ package struct ModelKey: Sendable, Equatable {
     package var runAt: Int
     package var lastError: String?
     package var parkedReason: ParkedReason?
+    /// Where a call was made of which nobody knows the outcome.
+    package var doubtfulPoint: String?
     package var answer: ModelAnswer?
     package var done = false
     package var finishedAt: Int?
@@ -27,6 +29,9 @@ package struct ModelKey: Sendable, Equatable {
     package static let infinity = Int.max
 
     package var id: UUID { context.id }
+
+    /// Whether an earlier attempt at the next step may have made a call of which nobody knows the outcome.
+    package var isInDoubt: Bool { deaths > 0 || doubtfulPoint == recoveryPoint }
 
     package init(_ new: NewKey, lease: Int, holder: String?, at now: Int) {
         context = new.context

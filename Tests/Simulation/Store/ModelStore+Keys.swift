@@ -171,14 +171,16 @@ extension Statement.Change {
         case .recordAttempt(let attempt, let error):
             row.attempts = attempt
             row.lastError = error
-        case .release(let delay, let attempts, let error):
+        case .release(let delay, let attempts, let isInDoubt, let error):
             giveBack(&row, at: now)
+            row.doubtfulPoint = isInDoubt ? row.recoveryPoint : nil
             row.deaths = 0
             row.runAt = now + delay
             row.attempts = attempts
             row.lastError = error ?? row.lastError
-        case .park(let reason, let error):
+        case .park(let reason, let isInDoubt, let error):
             giveBack(&row, at: now)
+            row.doubtfulPoint = isInDoubt ? row.recoveryPoint : nil
             row.runAt = ModelKey.infinity
             row.parkedReason = reason
             if guards.contains(.parkEndsHold) { row.fence += 1 }

@@ -36,8 +36,8 @@ extension Statement.Change {
         case .reject: "reject"
         case .finishRejected: "finishRejected"
         case .recordAttempt(let attempt, _): "recordAttempt \(attempt)"
-        case .release(let delay, _, _): "release for \(delay / .milliseconds) ms"
-        case .park(let reason, _): "park \(reason.rawValue)"
+        case .release(let delay, _, _, _): "release for \(delay / .milliseconds) ms"
+        case .park(let reason, _, _): "park \(reason.rawValue)"
         }
     }
 }

@@ -41,8 +41,8 @@ package enum Statement: Sendable {
         case reject(ModelAnswer, error: String)
         case finishRejected(ModelAnswer, error: String)
         case recordAttempt(Int, error: String)
-        case release(after: Int, attempts: Int, error: String?)
-        case park(ParkedReason, error: String?)
+        case release(after: Int, attempts: Int, isInDoubt: Bool, error: String?)
+        case park(ParkedReason, isInDoubt: Bool, error: String?)
     }
 
     /// A job that a phase stages.

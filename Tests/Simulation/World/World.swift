@@ -38,6 +38,7 @@ final class World {
         history = recordsHistory ? [] : nil
         server.world = self
         provider.world = self
+        checker.provider = provider
     }
 
     /// Whether faults have ended, and everything is to come to its end.

@@ -30,7 +30,7 @@ extension RealStore {
             """
             SELECT array_to_string(ARRAY[
                 key, incarnation::text, recovery_point, direction, fence::text, locked_by, attempts::text, deaths::text,
-                last_error, parked_reason, response_status::text, response_body, done::text, journal_steps,
+                last_error, parked_reason, doubtful_point, response_status::text, response_body, done::text, journal_steps,
                 \(unescaped: Self.time("progressed_at")), \(unescaped: Self.time("locked_at")),
                 \(unescaped: Self.time("lease_until")), \(unescaped: Self.time("run_at")),
                 \(unescaped: Self.time("finished_at")), \(unescaped: Self.time("expires_at"))], ' ', '-')
@@ -63,7 +63,7 @@ extension ModelStore {
             let columns: [String?] = [
                 row.context.key.description, row.context.incarnation.uuidString.lowercased(), row.recoveryPoint,
                 row.direction.rawValue, "\(row.fence)", row.lockedBy, "\(row.attempts)", "\(row.deaths)", row.lastError,
-                row.parkedReason?.rawValue, row.answer.map { "\($0.status)" }, row.answer?.body, "\(row.done)",
+                row.parkedReason?.rawValue, row.doubtfulPoint, row.answer.map { "\($0.status)" }, row.answer?.body, "\(row.done)",
                 journal.joined(separator: ","), Self.time(row.progressedAt), row.lockedAt.map(Self.time),
                 Self.time(row.leaseUntil), Self.time(row.runAt), row.finishedAt.map(Self.time),
                 row.expiresAt.map(Self.time),

@@ -125,11 +125,13 @@ struct RealStore: Sendable {
         case .recordAttempt(let attempt, let error):
             return statements.recordAttempt(
                 id, fence: fence, going: direction, at: point, attempt: attempt, error: error)
-        case .release(let delay, let attempts, let error):
+        case .release(let delay, let attempts, let isInDoubt, let error):
             return statements.release(
-                id, fence: fence, at: point, after: .microseconds(delay), attempts: attempts, error: error)
-        case .park(let reason, let error):
-            return statements.park(id, fence: fence, at: point, reason: reason, error: error)
+                id, fence: fence, at: point, after: .microseconds(delay), attempts: attempts, isInDoubt: isInDoubt,
+                error: error)
+        case .park(let reason, let isInDoubt, let error):
+            return statements.park(
+                id, fence: fence, at: point, reason: reason, isInDoubt: isInDoubt, error: error)
         }
     }
 

@@ -69,8 +69,13 @@ struct StatementAuthor {
         case 5: return .reject(ModelAnswer(status: 409, body: "\(drawn)"), error: error)
         case 6: return .finishRejected(ModelAnswer(status: 409, body: "\(drawn)"), error: error)
         case 7: return .recordAttempt(attempts, error: error)
-        case 8: return .release(after: delay, attempts: attempts, error: chance(2) ? error : nil)
-        default: return chance(2) ? .park(.horizonPassed, error: error) : .release(after: 0, attempts: 1, error: nil)
+        case 8:
+            return .release(
+                after: delay, attempts: attempts, isInDoubt: chance(2), error: chance(2) ? error : nil)
+        default:
+            return chance(2)
+                ? .park(.horizonPassed, isInDoubt: chance(2), error: error)
+                : .release(after: 0, attempts: 1, isInDoubt: false, error: nil)
         }
     }
 

@@ -89,8 +89,7 @@ import Testing
         #expect(machine.state.done == [FinishedStep(step: 0), FinishedStep(step: 1)])
     }
 
-    @Test func aCallThatNobodyCanBeAskedAboutDegradesAtOnce() throws {
-        #expect(try afterTheLastAttempt(call("b", .keyed(horizon: .hours(24))).orElse(7)).1 == .degrade(work))
+    @Test func aNaturalCallWithoutAnUndoDegradesAtOnce() throws {
         #expect(try afterTheLastAttempt(call("b").orElse(7)).1 == .degrade(work))
     }
 

@@ -41,8 +41,10 @@ private struct Author {
 
     private mutating func step(isLast: Bool) -> any Step<Int, Int> {
         let name = name("s")
-        return chance(1, in: 2)
-            ? configured(phase(name), isLast: isLast) : configured(call(name, rule()), isLast: isLast)
+        if chance(1, in: 2) { return configured(phase(name), isLast: isLast) }
+        let kind = ruleKind()
+        // Nobody could tell whether to give up.
+        return configured(call(name, rule(kind)), isLast: isLast, mayGiveUp: kind != Self.plainAtMostOnce)
     }
 
     private mutating func name(_ letter: String) -> String {
@@ -51,11 +53,11 @@ private struct Author {
     }
 
     private mutating func configured(
-        _ step: some ConfigurableStep<Int, Int>, isLast: Bool
+        _ step: some ConfigurableStep<Int, Int>, isLast: Bool, mayGiveUp: Bool = true
     ) -> any ConfigurableStep<Int, Int> {
         var step = step.retry(retry()).timeout(seconds(1...5))
         if chance(1, in: 4) { step = step.when { !$0.isMultiple(of: 3) } }
-        switch Int.random(in: 0..<4, using: &random) {
+        switch mayGiveUp ? Int.random(in: 0..<4, using: &random) : 3 {
         case 0: step = step.orElse { $0 + 1_000 }
         case 1: step = step.rejectWhenExhausted(status: 503, type: "used_up", title: "Used up.")
         default: break
@@ -64,17 +66,21 @@ private struct Author {
         switch Int.random(in: 0..<3, using: &random) {
         case 0: return step
         case 1: return step.undonePhase(retry: retry())
-        default: return step.undoneCall(rule(), retry: retry(), timeout: seconds(1...5))
+        default: return step.undoneCall(rule(ruleKind()), retry: retry(), timeout: seconds(1...5))
         }
     }
 
-    private mutating func rule<Output>() -> CallRule<Int, Output> {
+    private static let plainAtMostOnce = 3
+
+    private mutating func ruleKind() -> Int { Int.random(in: 0..<6, using: &random) }
+
+    private mutating func rule<Output>(_ kind: Int) -> CallRule<Int, Output> {
         let ask: CallRule<Int, Output>.Reconcile = { _, _ in .unknown("ask") }
-        return switch Int.random(in: 0..<6, using: &random) {
+        return switch kind {
         case 0: .natural
-        case 1: .keyed(horizon: seconds(6...30))
-        case 2: .keyed(horizon: seconds(6...30), reconcile: ask)
-        case 3: .atMostOnce
+        case 1: .keyed(horizon: seconds(6...30), replaysAnswers: chance(1, in: 2))
+        case 2: .keyed(horizon: seconds(6...30), replaysAnswers: chance(1, in: 2), reconcile: ask)
+        case Self.plainAtMostOnce: .atMostOnce
         default: .atMostOnce(settling: seconds(0...20), reconcile: ask)
         }
     }

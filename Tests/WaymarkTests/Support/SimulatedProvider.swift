@@ -21,7 +21,7 @@ struct SimulatedProvider {
         let isKnown = effects[operation, default: []].contains { effect in
             switch idempotence {
             case .natural: true
-            case .keyed(let horizon): instant < effect + horizon
+            case .keyed(let horizon, _): instant < effect + horizon
             case .atMostOnce: false
             }
         }

@@ -22,6 +22,19 @@ extension SimulatedRun {
         }
     }
 
+    /// Whether the work is a call that is made again, once its policy is used up, to learn whether it happened.
+    func settlesByCalling(_ work: Work) -> Bool {
+        let step = declaration.plan[work.step]
+        guard work.direction == .forward, step.exhaustion != .park, step.body.reconcile == nil else { return false }
+        return matters(work)
+    }
+
+    /// Whether an effect of the work would have to be known before the request is rejected or the step degraded.
+    func matters(_ work: Work) -> Bool {
+        guard case .foreignCall(let idempotence) = policy(of: work).kind else { return false }
+        return idempotence != .natural || declaration.plan[work.step].compensation != nil
+    }
+
     /// What is declared for a piece of work.
     func policy(of work: Work) -> (kind: DeclaredStep.Kind, retry: RetryPolicy, timeout: Duration) {
         let step = declaration.plan[work.step]

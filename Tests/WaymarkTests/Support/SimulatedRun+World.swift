@@ -40,10 +40,12 @@ extension SimulatedRun {
         case 52..<74:
             land(work, anyLanding(), sentAt: sentAt)
             return fail(work, .transient(retryAfter: nil))
-        case 74..<79:
+        case 74..<77:
             land(work, anyLanding(), sentAt: sentAt)
             return fail(work, .transient(retryAfter: .milliseconds(Int.random(in: 0...5_000, using: &random))))
-        case 79..<85 where provider.effects(of: SimulatedProvider.Operation(work)) == 0:
+        case 77..<79:
+            return fail(work, .notHappened(retryAfter: nil))
+        case 79..<85 where mayRefuse(work):
             return fail(work, .rejected(Rejection(status: 409, type: "no", title: "\(work.step)")))
         case 85:
             land(work, .atOnce, sentAt: sentAt)
@@ -55,6 +57,12 @@ extension SimulatedRun {
             land(work, anyLanding(), sentAt: sentAt)
             return die()
         }
+    }
+
+    /// A system that does not replay answers also refuses the repetition of a call that has happened.
+    private func mayRefuse(_ work: Work) -> Bool {
+        if case .foreignCall(.keyed(_, replaysAnswers: false)) = policy(of: work).kind { return true }
+        return provider.effects(of: SimulatedProvider.Operation(work)) == 0
     }
 
     private mutating func anyLanding() -> Landing {

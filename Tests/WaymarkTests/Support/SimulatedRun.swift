@@ -121,7 +121,7 @@ struct SimulatedRun {
     /// Nobody knows more than the row: the lease ran out, and another holder claims the key.
     mutating func die() -> RunMachine.Action {
         now += .seconds(15)
-        return claim(attempts: machine.state.attempts + 1)
+        return claim(attempts: machine.state.attempts + 1, afterDeath: true)
     }
 
     mutating func fail(_ work: Work, _ failure: StepFailure) -> RunMachine.Action {
@@ -130,7 +130,10 @@ struct SimulatedRun {
     }
 
     mutating func note(_ failure: StepFailure) {
-        if case .transient(let retryAfter) = failure { lastRetryAfter = retryAfter } else { lastRetryAfter = nil }
+        switch failure {
+        case .transient(let retryAfter), .notHappened(let retryAfter): lastRetryAfter = retryAfter
+        default: lastRetryAfter = nil
+        }
     }
 
     private mutating func note(_ delay: Duration, isHeld: Bool) {
@@ -141,9 +144,10 @@ struct SimulatedRun {
         lastRetryAfter = nil
     }
 
-    private mutating func claim(attempts: Int) -> RunMachine.Action {
+    private mutating func claim(attempts: Int, afterDeath: Bool = false) -> RunMachine.Action {
         var row = machine.state
         row.attempts = attempts
+        if afterDeath { row.isInDoubt = true }
         machine = RunMachine(declaration: declaration, state: row)
         isResolved = false
         return machine.resume(sincePoint: sincePoint)

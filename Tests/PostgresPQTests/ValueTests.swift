@@ -179,4 +179,49 @@ import WaymarkTesting
             #expect(rows.count == 1)
         }
     }
+
+    enum State: String, Sendable { case open, closed }
+    enum Level: Int16, PostgresCodable, PostgresArrayElement, PostgresArrayDecodable { case low = 1, high = 200 }
+    enum Shout: String, PostgresEncodable {
+        case hey
+        func encode(into buffer: inout [UInt8]) { rawValue.uppercased().encode(into: &buffer) }
+    }
+    struct Flags: OptionSet, Sendable { let rawValue: Int }
+
+    @Test func everyIntegerBinds() async throws {
+        try await withTestConnection { connection in
+            try await roundTrip(connection, [Int8.min, 0, .max], as: "int2")
+            try await roundTrip(connection, [UInt8.min, .max], as: "int2")
+            try await roundTrip(connection, [UInt16.min, .max], as: "int4")
+            try await roundTrip(connection, [UInt32.min, .max], as: "int8")
+            try await roundTrip(connection, [UInt64.min, UInt64(Int64.max)], as: "int8")
+            try await roundTrip(connection, [UInt.min, UInt(Int64.max)], as: "int8")
+            try await roundTrip(connection, [[UInt16](), [1, .max]], as: "int4[]")
+            let texts = try await connection.query("SELECT \(Int128.min)::text, \(UInt128.max)::text")
+                .decode((String, String).self)[0]
+            #expect(texts == ("\(Int128.min)", "\(UInt128.max)"))
+            let error = await postgresError { _ = try await connection.query("SELECT \(UInt64.max)") }
+            #expect(error?.code == .encoding && error?.message.contains("parameter $1 (UInt64)") == true)
+        }
+    }
+
+    @Test func whatHasARawValueIsBoundAsThat() async throws {
+        try await withTestConnection { connection in
+            let row = try await connection.query(
+                """
+                SELECT \(State.open), \(State?.none)::text, \([State.open, .closed])::text[], \(Flags(rawValue: 3)),
+                    \(Shout.hey), \("abc".dropFirst())
+                """
+            )[0]
+            let (state, none, all, flags, shout, part) = try row.decode(
+                (String, String?, [String], Int, String, String).self)
+            #expect(state == "open" && none == nil && all == ["open", "closed"] && flags == 3)
+            #expect(shout == "HEY", "a type's own way goes before its raw value's")
+            #expect(part == "bc")
+            try await roundTrip(connection, [Level.low, .high], as: "int2")
+            try await roundTrip(connection, [[Level.low, .high]], as: "int2[]")
+            let unknown = try await connection.query("SELECT 7::int2")
+            #expect(throws: PostgresError.self) { try unknown.decode(Level.self) }
+        }
+    }
 }

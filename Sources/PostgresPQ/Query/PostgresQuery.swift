@@ -49,14 +49,25 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
 
         /// Binds a value as the next parameter.
         public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value) {
-            binds.append(value)
-            appendPlaceholder()
+            bind(value)
         }
 
         /// Binds a value, or NULL, as the next parameter.
         public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
-            binds.append(value)
-            appendPlaceholder()
+            bind(value)
+        }
+
+        /// Refuses everything else at compile time, and says what to do.
+        @available(
+            *, unavailable,
+            message: """
+                this type has no form as a parameter: interpolate one that has (String, a number, Bool, Date, UUID, Data, an \
+                array of them, an enum with such a raw value), wrap a Codable value as PostgresJSON(value), or conform the \
+                type to PostgresEncodable. Never put a value into the text itself
+                """
+        )
+        public mutating func appendInterpolation<Value>(_ value: Value) {
+            preconditionFailure("nothing can be interpolated by way of what is unavailable")
         }
 
         /// Inserts text as it is: for identifiers that come from code or validated configuration, never for input.
@@ -66,6 +77,16 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
 
         /// `$0`, `$1`, …: as many as most statements have parameters.
         private static let placeholders = (0...32).map { "$\($0)" }
+
+        mutating func bind<Value: PostgresEncodable>(_ value: Value) {
+            binds.append(value)
+            appendPlaceholder()
+        }
+
+        mutating func bind<Value: PostgresEncodable>(_ value: Value?) {
+            binds.append(value)
+            appendPlaceholder()
+        }
 
         private mutating func appendPlaceholder() {
             let number = binds.count

@@ -42,6 +42,22 @@ extension String: PostgresCodable, PostgresArrayElement, PostgresArrayDecodable 
     }
 }
 
+/// As `String`.
+extension Substring: PostgresEncodable, PostgresArrayElement {
+    public static var postgresType: PostgresType { String.postgresType }
+    public static var postgresFormat: PostgresFormat { String.postgresFormat }
+    public static var postgresElementType: PostgresType { String.postgresElementType }
+    public static var postgresArrayType: PostgresType { String.postgresArrayType }
+
+    public func encode(into buffer: inout [UInt8]) {
+        String(self).encode(into: &buffer)
+    }
+
+    public func encodeElement(into buffer: inout [UInt8]) throws {
+        try String(self).encodeElement(into: &buffer)
+    }
+}
+
 extension PostgresCell {
     /// The bytes of a json or jsonb value as JSON, without jsonb's version byte.
     func jsonBytes() throws -> UnsafeRawBufferPointer {

@@ -54,6 +54,18 @@ public struct RowStatement: Sendable, ExpressibleByStringInterpolation {
             sql += ")"
         }
 
+        /// Refuses a value by itself at compile time, and says what to do.
+        @available(
+            *, unavailable,
+            message: """
+                only a row can be interpolated: write \\(row: value, …) where a table stands, and the row's columns elsewhere. \
+                Never put a value into the text itself
+                """
+        )
+        public mutating func appendInterpolation<Value>(_ value: Value) {
+            preconditionFailure("nothing can be interpolated by way of what is unavailable")
+        }
+
         /// Inserts text as it is: for identifiers that come from code or validated configuration, never for input.
         public mutating func appendInterpolation(unescaped text: String) {
             sql += text

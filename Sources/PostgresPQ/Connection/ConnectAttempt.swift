@@ -3,22 +3,25 @@ import CLibPQ
 @preconcurrency import Dispatch
 import Foundation
 
-/// Establishes one connection without blocking: libpq says what to wait for, a dispatch source waits.
+/// Establishes one connection to one server without blocking: libpq says what to wait for, a dispatch source waits.
 // Safe to share: all state is touched on `queue` only.
 final class ConnectAttempt: @unchecked Sendable {
-    /// Its own, because libpq looks host names up without regard to others.
     private let queue = DispatchQueue(label: "postgres.connect")
     private let loop: EventLoop
-    private let configuration: PostgresConfiguration
+    private let settings: [String: String]
+    private let timeout: Duration
     private let notices: NoticeSink
     private var pointer: OpaquePointer?
     private var source: (any DispatchSourceProtocol)?
     private var completion: ((Result<Wire, any Error>) -> Void)?
     private var isCancelled = false
 
-    /// - Parameter loop: what the connection will be served by, once it is established.
-    init(_ configuration: PostgresConfiguration, loop: EventLoop, notices: NoticeSink) {
-        self.configuration = configuration
+    /// - Parameters:
+    ///   - settings: libpq's, for one server.
+    ///   - loop: what the connection will be served by, once it is established.
+    init(_ settings: [String: String], timeout: Duration, loop: EventLoop, notices: NoticeSink) {
+        self.settings = settings
+        self.timeout = timeout
         self.loop = loop
         self.notices = notices
     }
@@ -37,12 +40,13 @@ final class ConnectAttempt: @unchecked Sendable {
     private func start(_ completion: @escaping (Result<Wire, any Error>) -> Void) {
         self.completion = completion
         guard !isCancelled else { return finish(.failure(CancellationError())) }
-        queue.asyncAfter(deadline: .now() + configuration.connectTimeout.timeInterval) { [weak self] in
-            self?.fail("no connection within \(self?.configuration.connectTimeout ?? .zero)")
+        queue.asyncAfter(deadline: .now() + timeout.timeInterval) { [weak self] in
+            guard let self else { return }
+            fail("connection to \(ServerAddress(settings)) failed: no answer within \(timeout)")
         }
-        let settings = configuration.connectionSettings.sorted { $0.key < $1.key }
-        pointer = withCStrings(settings.map(\.key)) { keywords in
-            withCStrings(settings.map(\.value)) { values in PQconnectStartParams(keywords, values, 0) }
+        let sorted = settings.sorted { $0.key < $1.key }
+        pointer = withCStrings(sorted.map(\.key)) { keywords in
+            withCStrings(sorted.map(\.value)) { values in PQconnectStartParams(keywords, values, 0) }
         }
         guard let pointer else { return fail("out of memory") }
         guard PQstatus(pointer) != CONNECTION_BAD else { return failAsLibpqSays(pointer) }

@@ -7,9 +7,14 @@ import Foundation
 /// password file. Nothing here ever prints the password.
 public struct PostgresConfiguration: Sendable {
     /// The connection string's settings, by libpq's keywords.
-    let settings: [String: String]
+    private(set) var settings: [String: String]
+    /// What is known of the servers, for all who connect with this configuration or a copy of it.
+    let knownServers = KnownServers()
 
-    /// How long one attempt to connect may take, name resolution included.
+    /// How long connecting may take, name resolution included, over all servers that are tried.
+    ///
+    /// Each address that is still to be tried gets an equal share of what is left of it, so that one that never answers
+    /// leaves time for the next. A `connect_timeout` in the connection string, in seconds, is each address's time instead.
     public var connectTimeout: Duration = .seconds(10)
     /// Whether statements are prepared once per connection and reused. Switch it off behind a transaction pooler.
     public var preparedStatements: Bool = true
@@ -19,6 +24,9 @@ public struct PostgresConfiguration: Sendable {
     public var applicationName: String?
 
     /// Takes a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords (`host=/tmp dbname=rides`).
+    ///
+    /// Several hosts are tried in turn, each address of a name by itself, until one takes sessions of the kind that
+    /// `target_session_attrs` asks for. The one that did so last is the first to be tried next time.
     ///
     /// Throws ``PostgresError/Code/invalidConfiguration`` when libpq cannot parse it; the error quotes none of it.
     public init(_ connectionString: String) throws {
@@ -50,6 +58,22 @@ public struct PostgresConfiguration: Sendable {
             settings["fallback_application_name"] = settings["fallback_application_name"] ?? "waymark"
         }
         return settings
+    }
+
+    /// The same for a session that takes writes, unless the connection string or the environment says what kind it is to be.
+    var askingForWrites: PostgresConfiguration {
+        let keyword = "target_session_attrs"
+        guard settings[keyword] == nil, ProcessInfo.processInfo.environment["PGTARGETSESSIONATTRS"] == nil else {
+            return self
+        }
+        return replacing([keyword: "read-write"])
+    }
+
+    /// The same with these settings in place of its own.
+    func replacing(_ settings: [String: String]) -> PostgresConfiguration {
+        var configuration = self
+        configuration.settings.merge(settings) { _, new in new }
+        return configuration
     }
 
     /// Seconds, and for the last milliseconds, as libpq takes them; what the connection string says goes before.

@@ -1,5 +1,6 @@
 import CLibPQ
 import Dispatch
+import Logging
 
 extension PostgresConnection {
     /// Cancel requests block, so they have a queue of their own.
@@ -36,12 +37,16 @@ extension PostgresConnection {
         Self.timerQueue.asyncAfter(deadline: .now() + Self.cancelTimeout) { [weak self] in
             self?.onLoop { connection in
                 guard connection.machine.isCancelling(unitID) else { return }
-                connection.lose("a cancelled statement was not given up by the server")
+                connection.giveUpCancelling()
             }
         }
     }
 
     private func sendCancelRequest() {
+        if wire.isEncrypted { cancelFromAside() } else { sendUnencryptedCancelRequest() }
+    }
+
+    private func sendUnencryptedCancelRequest() {
         guard let request = PQgetCancel(wire.pointer) else { return lose() }
         let address = UInt(bitPattern: request)
         Self.cancelQueue.async { [weak self] in
@@ -53,9 +58,26 @@ extension PostgresConnection {
         }
     }
 
+    private func cancelFromAside() {
+        let side = sideConnection ?? SideConnection(beside: wire, configuration)
+        sideConnection = side
+        Task { [weak self] in
+            let outcome = await side.perform(.cancel)
+            guard let self else { return await side.close() }
+            onLoop { connection in
+                if outcome == .unknownProcess {
+                    connection.lose("the server has no process of this connection's number to cancel a statement of")
+                } else {
+                    connection.cancelRequestFinished()
+                }
+            }
+        }
+    }
+
     private func cancelRequestFinished() {
         switch machine.cancelRequestFinished() {
         case .resume:
+            closeSideConnection()
             perform(machine.cancelHead())
             startWaiting()
             closeIfDone()
@@ -67,9 +89,29 @@ extension PostgresConnection {
     }
 
     private func repeatCancelRequest(_ unitID: Int) {
-        guard let action = machine.repeatCancelRequest(unitID) else {
-            return lose("a cancelled statement was not given up by the server")
-        }
+        guard let action = machine.repeatCancelRequest(unitID) else { return giveUpCancelling() }
+        if machine.cancellation == nil { closeSideConnection() }
         perform(action)
+    }
+
+    /// Closes the connection, and has the server end its process: else the statement would run on there.
+    private func giveUpCancelling() {
+        let side = sideConnection ?? SideConnection(beside: wire, configuration)
+        sideConnection = nil
+        let logger = logger
+        Task {
+            let outcome = await side.perform(.terminate)
+            await side.close()
+            if outcome == .failed {
+                logger.warning("A cancelled statement may still run on the server, which could not be told to end it")
+            }
+        }
+        lose("a cancelled statement was not given up by the server")
+    }
+
+    func closeSideConnection() {
+        guard let side = sideConnection else { return }
+        sideConnection = nil
+        Task { await side.close() }
     }
 }

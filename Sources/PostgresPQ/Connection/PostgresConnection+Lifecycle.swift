@@ -11,8 +11,7 @@ extension PostgresConnection {
     ) async throws -> PostgresConnection {
         let loop = EventLoop.next()
         let notices = NoticeSink(logger: logger)
-        let attempt = ConnectAttempt(configuration, loop: loop, notices: notices)
-        let wire = try await attempt.run()
+        let wire = try await ServerSearch(configuration: configuration, loop: loop, notices: notices).run()
         let connection = PostgresConnection(
             wire: wire, configuration: configuration, logger: logger, onClose: onClose)
         connection.onLoop { $0.activate() }
@@ -51,11 +50,14 @@ extension PostgresConnection {
     func lose(_ reason: String? = nil) {
         guard machine.phase != .closed else { return }
         let error = wire.lossError(reason)
+        // What we close ourselves says nothing about the server.
+        if reason == nil, error.isOfServer { flags.isServerLost.store(true, ordering: .releasing) }
         flags.isClosed.store(true, ordering: .releasing)
         for (unit, isSent) in machine.connectionLost() {
             guard let running = jobs.removeValue(forKey: unit.id) else { continue }
             finish(running, .lost(error, isSent: isSent))
         }
+        closeSideConnection()
         onClose(self)
         let waiters = closeWaiters
         closeWaiters.removeAll()

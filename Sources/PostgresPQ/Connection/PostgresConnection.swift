@@ -9,7 +9,9 @@ import Synchronization
 /// ``connect(_:logger:)`` and should be closed with ``close()``; most programs use a ``PostgresClient`` instead.
 ///
 /// Cancelling a task takes its statement back if it was not sent yet, and otherwise has the server cancel it, unless
-/// statements of other callers were sent behind it: those must not be hit, so the statement is then waited for.
+/// statements of other callers were sent behind it: those must not be hit, so the statement is then waited for. Where the
+/// connection is encrypted, so is the request to cancel. A statement that the server does not give up within ten seconds
+/// costs the connection, and its process on the server.
 public actor PostgresConnection {
     private static let lastID = Atomic(0)
 
@@ -22,6 +24,8 @@ public actor PostgresConnection {
     nonisolated let flags = ConnectionFlags()
     let wire: Wire
     let logger: Logger
+    /// What it was made with.
+    let configuration: PostgresConfiguration
     let onClose: @Sendable (PostgresConnection) -> Void
 
     var machine = PipelineStateMachine()
@@ -29,11 +33,19 @@ public actor PostgresConnection {
     var jobs: [Int: RunningJob] = [:]
     var isFlushing = false
     var closeWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Where a statement is being cancelled by way of a second connection.
+    var sideConnection: SideConnection?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
+    /// What goes over it is encrypted, by TLS or GSSAPI.
+    public nonisolated var isEncrypted: Bool { wire.isEncrypted }
+
     /// The connection is gone, or is being closed.
     public nonisolated var isClosed: Bool { flags.isClosed.load(ordering: .acquiring) }
+
+    /// The server went away, or takes no writes any more: other connections to it are of no use either.
+    nonisolated var isServerLost: Bool { flags.isServerLost.load(ordering: .acquiring) }
 
     init(
         wire: Wire,
@@ -45,6 +57,7 @@ public actor PostgresConnection {
         backendPID = wire.backendPID
         self.wire = wire
         loop = wire.loop
+        self.configuration = configuration
         self.logger = logger
         self.onClose = onClose
         statements = StatementCache(
@@ -81,6 +94,10 @@ final class ConnectionFlags: Sendable {
     let isClosed = Atomic(false)
     /// The server has a transaction open that no running statement belongs to.
     let isInTransaction = Atomic(false)
+    /// A statement has set something in the session that outlives its transaction.
+    let isDirty = Atomic(false)
+    /// The server went away, or takes no writes any more.
+    let isServerLost = Atomic(false)
     private let unitIDs = Atomic(0)
 
     func takeUnitID() -> Int { unitIDs.add(1, ordering: .relaxed).newValue }

@@ -7,6 +7,8 @@ final class Wire: @unchecked Sendable {
     let pointer: OpaquePointer
     let loop: EventLoop
     let backendPID: Int32
+    /// What goes over it cannot be read on the way.
+    let isEncrypted: Bool
     private let notices: NoticeSink
     private var onReadable: (() -> Void)?
     private var onWritable: (() -> Void)?
@@ -18,6 +20,22 @@ final class Wire: @unchecked Sendable {
         self.loop = loop
         self.notices = notices
         backendPID = PQbackendPID(pointer)
+        isEncrypted = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
+    }
+
+    /// The settings that lead another connection to the very server of this one.
+    var serverSettings: [String: String] {
+        var settings = ["target_session_attrs": "any"]
+        let parts = [("host", PQhost(pointer)), ("hostaddr", PQhostaddr(pointer)), ("port", PQport(pointer))]
+        for (keyword, value) in parts {
+            if let value, value.pointee != 0 { settings[keyword] = String(cString: value) }
+        }
+        return settings
+    }
+
+    /// A setting that the server reports whenever it changes.
+    func parameter(_ name: String) -> String? {
+        PQparameterStatus(pointer, name).map { String(cString: $0) }
     }
 
     var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }

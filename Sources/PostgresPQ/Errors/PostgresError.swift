@@ -49,6 +49,15 @@ public struct PostgresError: Error, Sendable {
             || [SQLState.adminShutdown, .crashShutdown, .cannotConnectNow].contains(sqlState)
     }
 
+    /// The connection broke for a reason that its neighbours share: the server, or the network to it, went away. A server
+    /// also ends one session alone, as for an idle transaction or for idling; it has other states for that.
+    var isOfServer: Bool {
+        guard isConnectionLost else { return false }
+        guard let sqlState else { return true }
+        return sqlState.classCode == "08"
+            || [SQLState.adminShutdown, .crashShutdown, .cannotConnectNow].contains(sqlState)
+    }
+
     /// The transaction lost against a concurrent one (40001, 40P01): run the whole of it again.
     public var isSerializationConflict: Bool {
         sqlState == .serializationFailure || sqlState == .deadlockDetected

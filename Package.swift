@@ -204,7 +204,9 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresPQTests",
-            dependencies: ["PostgresPQ", "PrivatePostgres", "WaymarkTesting", collections, logging, serviceLifecycle],
+            dependencies: [
+                "PostgresPQ", "PrivatePostgres", "WaymarkTesting", collections, logging, nioCore, serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -233,7 +235,8 @@ let package = Package(
         .testTarget(
             name: "WaymarkHTTPTests",
             dependencies: [
-                "PostgresPQ", "Waymark", "WaymarkEngine", "WaymarkHTTP", "WaymarkTesting", "crash-fixture", httpTypes,
+                "PostgresPQ", "PrivatePostgres", "Waymark", "WaymarkEngine", "WaymarkHTTP", "WaymarkTesting",
+                "crash-fixture", httpTypes,
                 hummingbird, hummingbirdTesting, logging, nioCore, nioHTTP1, nioPosix, subprocess,
             ],
             swiftSettings: settings

@@ -7,7 +7,9 @@ import Testing
     private let now = Duration.seconds(1_000)
 
     private func machine(maximum: Int = 2, minimum: Int = 0) -> Machine {
-        Machine(limits: .init(maximumConnections: maximum, minimumConnections: minimum))
+        var machine = Machine(limits: .init(maximumConnections: maximum, minimumConnections: minimum))
+        machine.hasConnected = true
+        return machine
     }
 
     /// A machine with one idle connection, number 1.
@@ -65,17 +67,19 @@ import Testing
     @Test func failuresBackOffOneAttemptAtATime() {
         var machine = machine(maximum: 4)
         for waiter in 1...3 { _ = machine.wait(waiter, now: now) }
-        #expect(machine.connectFailed(1, isRefusal: false) == [])
-        #expect(machine.connectFailed(2, isRefusal: false) == [])
-        #expect(machine.connectFailed(3, isRefusal: false) == [.connect(4, delayCeiling: .milliseconds(200))])
+        #expect(machine.connectFailed(1, isRefusal: false, now: now) == [])
+        #expect(machine.connectFailed(2, isRefusal: false, now: now) == [])
+        #expect(machine.connectFailed(3, isRefusal: false, now: now) == [.connect(4, delayCeiling: .milliseconds(200))])
         #expect(machine.wait(4, now: now) == [])
         var ceilings: [Duration] = []
         for id in 4...12 {
-            guard case .connect(_, let ceiling)? = machine.connectFailed(id, isRefusal: false).first else { continue }
+            guard case .connect(_, let ceiling)? = machine.connectFailed(id, isRefusal: false, now: now).first else {
+                continue
+            }
             ceilings.append(ceiling)
         }
-        #expect(ceilings.prefix(3) == [.milliseconds(400), .milliseconds(800), .milliseconds(1_600)])
-        #expect(ceilings.last == .seconds(5))
+        #expect(ceilings.prefix(3) == [.milliseconds(400), .milliseconds(800), .seconds(1)])
+        #expect(ceilings.last == .seconds(1))
         let actions = machine.connectSucceeded(13, now: now)
         #expect(actions.first == .lend(13, waiter: 1))
         #expect(actions.dropFirst().count == 3)
@@ -86,7 +90,10 @@ import Testing
         var machine = machine()
         _ = machine.wait(1, now: now)
         _ = machine.wait(2, now: now)
-        #expect(machine.connectFailed(1, isRefusal: true) == [.fail(waiter: 1, .refused), .fail(waiter: 2, .refused)])
+        #expect(
+            machine.connectFailed(1, isRefusal: true, now: now) == [
+                .fail(waiter: 1, .refused), .fail(waiter: 2, .refused),
+            ])
         #expect(machine.waiting.isEmpty)
     }
 
@@ -133,9 +140,115 @@ import Testing
         _ = machine.wait(1, now: now)
         _ = machine.wait(2, now: now)
         #expect(machine.shutDown() == [.fail(waiter: 1, .closed), .fail(waiter: 2, .closed)])
-        #expect(machine.connectFailed(1, isRefusal: false) == [])
+        #expect(machine.connectFailed(1, isRefusal: false, now: now) == [])
         #expect(machine.connectSucceeded(2, now: now) == [.close(2), .drained])
         var empty = self.machine()
         #expect(empty.shutDown() == [.drained])
+    }
+
+    /// A machine whose database went away a while ago.
+    private func downMachine() -> Machine {
+        var machine = machine(maximum: 4)
+        _ = machine.wait(1, now: now - .seconds(2))
+        _ = machine.beginConnecting(1, now: now - .seconds(2))
+        _ = machine.connectFailed(1, isRefusal: false, now: now - .seconds(2))
+        _ = machine.beginConnecting(2, now: now)
+        _ = machine.connectFailed(2, isRefusal: false, now: now)
+        return machine
+    }
+
+    @Test func aShortOutageIsWaitedOut() {
+        var machine = machine()
+        _ = machine.wait(1, now: now)
+        _ = machine.beginConnecting(1, now: now)
+        let soon = now + .milliseconds(900)
+        #expect(machine.connectFailed(1, isRefusal: false, now: soon) == [.connect(2, delayCeiling: .milliseconds(50))])
+        #expect(machine.connectSucceeded(2, now: soon) == [.lend(2, waiter: 1)])
+    }
+
+    @Test func onceTheDatabaseIsKnownToBeAwayEverybodyIsTold() {
+        var machine = machine()
+        _ = machine.wait(1, now: now)
+        _ = machine.wait(2, now: now)
+        _ = machine.beginConnecting(1, now: now)
+        #expect(
+            machine.connectFailed(1, isRefusal: false, now: now + .seconds(1))
+                == [.fail(waiter: 1, .unavailable), .fail(waiter: 2, .unavailable)])
+        #expect(machine.isDown(now: now + .seconds(1)))
+    }
+
+    @Test func whileItIsAwayEachCallerFindsOutAtOnceWhetherItIsBack() {
+        var machine = downMachine()
+        #expect(machine.wait(3, now: now) == [.fail(waiter: 3, .unavailable)], "it was found out a moment ago")
+        let later = now + .milliseconds(100)
+        let actions = machine.wait(4, now: later)
+        #expect(actions == [.setTimer(later + .seconds(1)), .connect(3, delayCeiling: .zero)])
+        #expect(machine.wait(5, now: later) == [], "one attempt is enough")
+        #expect(
+            machine.connectFailed(3, isRefusal: false, now: later)
+                == [.fail(waiter: 4, .unavailable), .fail(waiter: 5, .unavailable)])
+        _ = machine.wait(6, now: later + .seconds(9))
+        #expect(machine.connectSucceeded(4, now: later + .seconds(9)).first == .lend(4, waiter: 6))
+        #expect(!machine.isDown(now: later + .seconds(9)))
+    }
+
+    @Test func aServerThatGivesNoAnswerIsNotWaitedForAsLongAsAConnection() {
+        var machine = downMachine()
+        let later = now + .seconds(5)
+        #expect(machine.wait(3, now: later).first == .setTimer(later + .seconds(1)))
+        #expect(machine.timeOut(now: later + .seconds(1)) == [.fail(waiter: 3, .unavailable)])
+    }
+
+    @Test func anAttemptThatWaitsForItsTimeHoldsNobodyUp() {
+        var machine = machine(maximum: 2, minimum: 1)
+        _ = machine.start()
+        _ = machine.beginConnecting(1, now: now)
+        #expect(machine.connectFailed(1, isRefusal: false, now: now + .seconds(2)).count == 1)
+        let later = now + .seconds(3)
+        #expect(machine.wait(7, now: later).last == .connect(3, delayCeiling: .zero))
+        let isWanted = [machine.beginConnecting(2, now: later), machine.beginConnecting(3, now: later)]
+        #expect(isWanted == [false, true])
+    }
+
+    @Test func aDatabaseThatIsBeingStartedWithTheProcessIsWaitedFor() {
+        var machine = machine()
+        machine.hasConnected = false
+        _ = machine.wait(1, now: now)
+        _ = machine.beginConnecting(1, now: now)
+        #expect(machine.connectFailed(1, isRefusal: false, now: now + .seconds(9)).count == 1)
+        #expect(!machine.isDown(now: now + .seconds(9)))
+        #expect(machine.isDown(now: now + .seconds(10)), "but not for ever")
+    }
+
+    @Test func whileSomeConnectionsWorkTheDatabaseIsNotAway() {
+        var machine = idleMachine(maximum: 3)
+        #expect(machine.leaseIdle() == 1)
+        _ = machine.wait(2, now: now)
+        _ = machine.beginConnecting(2, now: now)
+        #expect(machine.connectFailed(2, isRefusal: false, now: now + .seconds(3)).count == 1)
+        #expect(!machine.isDown(now: now + .seconds(3)), "the server may only have no slot left")
+        _ = machine.connectionClosed(1)
+        #expect(machine.isDown(now: now + .seconds(3)))
+    }
+
+    @Test func theNeighboursOfALostServersConnectionGoWithIt() {
+        var machine = machine(maximum: 4, minimum: 3)
+        _ = machine.start()
+        for id in 1...3 { _ = machine.connectSucceeded(id, now: now) }
+        #expect(machine.leaseIdle() == 3)
+        #expect(machine.leaseIdle() == 2)
+        #expect(machine.serverLost(3).contains(.close(1)))
+        _ = machine.connectSucceeded(4, now: now)
+        #expect(machine.release(2, isUsable: true, now: now).first == .close(2), "also one that was lent")
+        #expect(machine.serverLost(2) == [], "what it has to say is known")
+        #expect(machine.leaseIdle() == 4)
+    }
+
+    @Test func aConnectionThatWasBeingMadeToALostServerIsNotLent() {
+        var machine = idleMachine(maximum: 2)
+        #expect(machine.leaseIdle() == 1)
+        _ = machine.wait(2, now: now)
+        _ = machine.serverLost(1)
+        #expect(machine.connectSucceeded(2, now: now) == [.close(2), .connect(3, delayCeiling: .zero)])
     }
 }

@@ -26,6 +26,7 @@ func testConfiguration(url: String? = nil) async throws -> PostgresClient.Config
     var configuration = PostgresClient.Configuration(connection: try PostgresConfiguration(url))
     // Long enough for a machine that is busy with other tests; those about waiting choose their own.
     configuration.waitTimeout = .seconds(60)
+    configuration.outageTimeout = .seconds(60)
     return configuration
 }
 

@@ -53,29 +53,34 @@ struct Door: Sendable {
     let database: TestDatabase
 
     static func with(_ body: @escaping @Sendable (Door) async throws -> Void) async throws {
-        try await TestDatabase.with { database in
-            var logger = Logger(label: "test")
-            logger.logLevel = .critical
-            let orchestrator = Orchestrator(
-                postgres: database.client, sagas: try SagaRegistry([SendParcel(), SignParcel()]),
-                logger: logger)
-            let door = FrontDoor(orchestrator) { request in
-                try request.headers[.authorization].map { Sender(scope: try Scope($0)) }
-            }
-            let router = Router()
-            router.add(middleware: ProblemMiddleware())
-            door.addHealth(to: router)
-            door.addSagas(to: router, SendParcel.self, SignParcel.self)
-            door.addEvents(to: router, SignParcel.self)
-            router.post("parcels", saga: SendParcel.self, through: door, status: .created)
-            router.post(
-                "letters", saga: SendParcel.self, through: door, idempotencyKey: \.to?.street, \.count,
-                status: .created)
-            let application = FrontDoorServer.application(
-                router: router, host: "127.0.0.1", port: 0, logger: logger, onRunning: { _ in })
-            try await application.test(.live) { client in
-                try await body(Door(client: client, database: database))
-            }
+        try await TestDatabase.with { try await with($0, body) }
+    }
+
+    /// - Parameter database: where the door's requests go.
+    static func with(
+        _ database: TestDatabase, _ body: @escaping @Sendable (Door) async throws -> Void
+    ) async throws {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let orchestrator = Orchestrator(
+            postgres: database.client, sagas: try SagaRegistry([SendParcel(), SignParcel()]),
+            logger: logger)
+        let door = FrontDoor(orchestrator) { request in
+            try request.headers[.authorization].map { Sender(scope: try Scope($0)) }
+        }
+        let router = Router()
+        router.add(middleware: ProblemMiddleware())
+        door.addHealth(to: router)
+        door.addSagas(to: router, SendParcel.self, SignParcel.self)
+        door.addEvents(to: router, SignParcel.self)
+        router.post("parcels", saga: SendParcel.self, through: door, status: .created)
+        router.post(
+            "letters", saga: SendParcel.self, through: door, idempotencyKey: \.to?.street, \.count,
+            status: .created)
+        let application = FrontDoorServer.application(
+            router: router, host: "127.0.0.1", port: 0, logger: logger, onRunning: { _ in })
+        try await application.test(.live) { client in
+            try await body(Door(client: client, database: database))
         }
     }
 

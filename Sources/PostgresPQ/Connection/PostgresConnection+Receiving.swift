@@ -8,7 +8,14 @@ extension PostgresConnection {
         guard machine.phase != .closed else { return }
         let isAlive = PQconsumeInput(wire.pointer) == 1
         // Without an answer to come this makes libpq look at what it read: notices, and the server's farewell.
-        if !machine.expectsAnswer { _ = PQisBusy(wire.pointer) }
+        if !machine.expectsAnswer {
+            _ = PQisBusy(wire.pointer)
+            // A server reports that it was made read-only to sessions that it has nothing else to say to.
+            if configuration.settings["target_session_attrs"] == "read-write", isServerReadOnly == true {
+                flags.isServerLost.store(true, ordering: .releasing)
+                return lose("the server takes no writes any more")
+            }
+        }
         guard drain() else { return lose("the server's answer cannot be understood") }
         guard isAlive, !wire.isBroken else { return lose() }
         startWaiting()
@@ -69,10 +76,17 @@ extension PostgresConnection {
                 statements.prepared(name)
             }
         case .execute(let index, let name):
-            guard isFailed || isSkipped else { return set(.rows(result), index, running) }
+            guard isFailed || isSkipped else {
+                if result.dropsStatements { statements.forgetAll() }
+                return set(.rows(result), index, running)
+            }
             guard isFailed else { return set(.skipped, index, running) }
             let error = error(result, index, running)
             if let name { forgetIfStale(name, error) }
+            // Or else a statement has made its own transaction read-only.
+            if error.sqlState == .readOnlyTransaction, isServerReadOnly ?? true {
+                flags.isServerLost.store(true, ordering: .releasing)
+            }
             set(.failed(error), index, running)
         }
     }
@@ -86,6 +100,14 @@ extension PostgresConnection {
     private func error(_ result: ResultBuffer, _ index: Int, _ running: RunningJob) -> PostgresError {
         let statement = running.sent.isEmpty ? running.job.statements[index] : running.sent[index]
         return PostgresError(result: result.pointer, sql: statement.query.sql)
+    }
+
+    /// The server says that it takes no writes. Servers do since version 14; nil for older ones, and through most poolers.
+    private var isServerReadOnly: Bool? {
+        let states = ["in_hot_standby", "default_transaction_read_only"].compactMap { wire.parameter($0) }
+        // What a statement of this session has set is not the server's doing.
+        if flags.isDirty.load(ordering: .relaxed) { return false }
+        return states.isEmpty ? nil : states.contains("on")
     }
 
     /// After DISCARD ALL the server does not know the statement; after a change of the schema its plan is of no use.

@@ -29,14 +29,17 @@ struct PoolState {
                 maximumConnections: configuration.maximumConnections,
                 minimumConnections: configuration.minimumConnections,
                 waitTimeout: configuration.waitTimeout,
+                outageTimeout: configuration.outageTimeout,
                 idleCheckAfter: configuration.idleCheckAfter,
                 backoffBase: configuration.reconnectBackoffBase,
                 backoffCap: configuration.reconnectBackoffCap))
     }
 
     /// A connection broke. One that is lent is still needed when it comes back.
-    mutating func connectionClosed(_ id: Int) -> [PoolStateMachine.Action] {
-        let actions = machine.connectionClosed(id)
+    ///
+    /// - Parameter isServerLost: the others of the pool that lead to the same server are of no use either.
+    mutating func connectionClosed(_ id: Int, isServerLost: Bool = false) -> [PoolStateMachine.Action] {
+        let actions = machine.connectionClosed(id) + (isServerLost ? machine.serverLost(id) : [])
         if machine.connections[id] == nil { connections[id] = nil }
         return actions
     }
@@ -50,8 +53,8 @@ struct PoolState {
         switch failure {
         case .closed:
             return PostgresError(.poolClosed, "the pool is shut down")
-        case .refused:
-            return lastConnectError ?? PostgresError(.connectFailed, "the server refused the connection")
+        case .refused, .unavailable:
+            return lastConnectError ?? PostgresError(.connectFailed, "no connection to the server can be made")
         case .timedOut:
             let hint = isRunning ? "" : "; the client's run() has not been started"
             let counts = "\(machine.leasedCount) lent, \(machine.connectingCount) being made"

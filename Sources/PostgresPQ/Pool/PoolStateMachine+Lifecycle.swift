@@ -4,19 +4,39 @@ extension PoolStateMachine {
         connectAsNeeded()
     }
 
+    /// The time of an attempt to connect has come. `false` when it is not wanted any more.
+    mutating func beginConnecting(_ id: Int, now: Instant) -> Bool {
+        guard connections[id]?.isConnecting == true else { return false }
+        set(id, .connecting(since: now))
+        return true
+    }
+
     mutating func connectSucceeded(_ id: Int, now: Instant) -> [Action] {
+        hasConnected = true
         failures = 0
-        guard connections[id] == .connecting else { return [.close(id)] }
-        guard !isShutDown else { return [.close(id)] + remove(id) }
+        failingSince = nil
+        lastFailure = nil
+        guard connections[id]?.isConnecting == true else { return [.close(id)] }
+        guard !isShutDown, id > outdated else { return [.close(id)] + remove(id) }
         return makeIdle(id, now: now) + connectAsNeeded()
     }
 
+    /// Once connecting has failed for a while, everybody who waits is told.
+    ///
     /// - Parameter isRefusal: waiting will not help, so everybody who waits is told at once.
-    mutating func connectFailed(_ id: Int, isRefusal: Bool) -> [Action] {
+    mutating func connectFailed(_ id: Int, isRefusal: Bool, now: Instant) -> [Action] {
         failures += 1
+        var began: Instant?
+        if case .connecting(let since)? = connections[id] { began = since }
+        failingSince = failingSince ?? began ?? now
+        lastFailure = now
         var actions: [Action] = []
-        if isRefusal { actions = failAll(.refused) }
-        guard connections[id] == .connecting else { return actions }
+        if isRefusal {
+            actions = failAll(.refused)
+        } else if isDown(now: now) {
+            actions = failAll(.unavailable)
+        }
+        guard connections[id]?.isConnecting == true else { return actions }
         return actions + remove(id)
     }
 
@@ -36,7 +56,7 @@ extension PoolStateMachine {
 
     mutating func checkSucceeded(_ id: Int, now: Instant) -> [Action] {
         guard connections[id] == .checking else { return [] }
-        guard !isShutDown else { return [.close(id)] + remove(id) }
+        guard !isShutDown, id > outdated else { return [.close(id)] + remove(id) }
         return makeIdle(id, now: now)
     }
 

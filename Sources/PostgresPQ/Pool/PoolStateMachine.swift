@@ -12,13 +12,14 @@ struct PoolStateMachine {
         var maximumConnections = 16
         var minimumConnections = 0
         var waitTimeout = Duration.seconds(10)
+        var outageTimeout = Duration.seconds(1)
         var idleCheckAfter = Duration.seconds(30)
         var backoffBase = Duration.milliseconds(50)
-        var backoffCap = Duration.seconds(5)
+        var backoffCap = Duration.seconds(1)
     }
 
     enum Action: Equatable {
-        /// Connect after a random part of `delayCeiling`, then report.
+        /// Connect after a random part of `delayCeiling`, if ``beginConnecting(_:now:)`` then still wants it; report.
         case connect(Int, delayCeiling: Duration)
         /// Give the connection to the waiter.
         case lend(Int, waiter: Int)
@@ -36,15 +37,28 @@ struct PoolStateMachine {
     enum Failure: Equatable {
         case timedOut
         case closed
+        /// No connection can be made, and that has been so for a while; see the last connect error.
+        case unavailable
         /// The server turned the pool down for good; see the last connect error.
         case refused
     }
 
     enum Connection: Equatable {
-        case connecting
+        /// To be made once its time has come.
+        case delayed
+        /// Being made; nil while that has not begun.
+        case connecting(since: Instant?)
         case idle(since: Instant)
         case checking
         case leased
+
+        /// It is being made, or to be made.
+        var isConnecting: Bool {
+            switch self {
+            case .delayed, .connecting: true
+            case .idle, .checking, .leased: false
+            }
+        }
     }
 
     struct Waiter {
@@ -64,7 +78,16 @@ struct PoolStateMachine {
     var nextID = 0
     /// How many attempts to connect have failed in a row.
     var failures = 0
-    var isTimerSet = false
+    /// There was a connection once.
+    var hasConnected = false
+    /// When the first of them began, and when the last one ended.
+    var failingSince: Instant?
+    var lastFailure: Instant?
+    /// The connections up to this number lead to a server that is away, or takes no writes any more.
+    var outdated = 0
+    /// Lent, and broken.
+    var broken: Set<Int> = []
+    var timer: Instant?
     var isShutDown = false
 
     init(limits: Limits) {
@@ -77,7 +100,8 @@ struct PoolStateMachine {
         let previous = connections[id]
         connections[id] = connection
         leasedCount += (connection == .leased ? 1 : 0) - (previous == .leased ? 1 : 0)
-        connectingCount += (connection == .connecting ? 1 : 0) - (previous == .connecting ? 1 : 0)
+        connectingCount += (connection?.isConnecting == true ? 1 : 0) - (previous?.isConnecting == true ? 1 : 0)
+        if connection == nil { broken.remove(id) }
         return previous
     }
 
@@ -89,11 +113,28 @@ struct PoolStateMachine {
     }
 
     /// Puts somebody in the queue.
+    ///
+    /// While the database is known to be away, it is found out at once whether it is back, and nobody waits for longer than
+    /// that takes.
     mutating func wait(_ waiter: Int, now: Instant) -> [Action] {
         guard !isShutDown else { return [.fail(waiter: waiter, .closed)] }
-        waiters.append(Waiter(id: waiter, deadline: now + limits.waitTimeout))
+        let isDown = isDown(now: now)
+        if isDown, let lastFailure, now - lastFailure < limits.backoffBase {
+            return [.fail(waiter: waiter, .unavailable)]
+        }
+        let patience = isDown ? min(limits.waitTimeout, limits.outageTimeout) : limits.waitTimeout
+        waiters.append(Waiter(id: waiter, deadline: now + patience))
         waiting.insert(waiter)
-        return serveWaiters() + setTimer() + connectAsNeeded()
+        if isDown { abandonDelayed() }
+        return serveWaiters() + setTimer() + connectAsNeeded(atOnce: isDown)
+    }
+
+    /// Connecting has failed for a while, and no connection is left of those that worked. A database that is started together
+    /// with the process is given as long as anybody waits.
+    func isDown(now: Instant) -> Bool {
+        guard let failingSince, connections.count - connectingCount - broken.count <= 0 else { return false }
+        let longest = hasConnected ? limits.outageTimeout : max(limits.outageTimeout, limits.waitTimeout)
+        return now - failingSince >= longest
     }
 
     /// The waiter was cancelled. `false` when it was not waiting any more.
@@ -103,11 +144,13 @@ struct PoolStateMachine {
 
     /// Fails those whose time is up.
     mutating func timeOut(now: Instant) -> [Action] {
-        isTimerSet = false
+        if let timer, timer <= now { self.timer = nil }
         var actions: [Action] = []
         while let first = waiters.first, first.deadline <= now || !waiting.contains(first.id) {
             waiters.removeFirst()
-            if waiting.remove(first.id) != nil { actions.append(.fail(waiter: first.id, .timedOut)) }
+            if waiting.remove(first.id) != nil {
+                actions.append(.fail(waiter: first.id, isDown(now: now) ? .unavailable : .timedOut))
+            }
         }
         return actions + setTimer()
     }
@@ -117,15 +160,31 @@ struct PoolStateMachine {
     /// - Parameter isUsable: `false` when it is broken, or in a state that nobody else should find.
     mutating func release(_ id: Int, isUsable: Bool, now: Instant) -> [Action] {
         guard connections[id] == .leased else { return [] }
-        guard isUsable, !isShutDown else { return [.close(id)] + remove(id) }
+        guard isUsable, id > outdated, !isShutDown else { return [.close(id)] + remove(id) }
         return makeIdle(id, now: now)
     }
 
     /// The connection broke by itself, or a check found it broken.
     mutating func connectionClosed(_ id: Int) -> [Action] {
+        guard let connection = connections[id] else { return [] }
         // A leased one is removed when it is given back.
-        guard let connection = connections[id], connection != .leased else { return [] }
+        if connection == .leased {
+            broken.insert(id)
+            return []
+        }
         return remove(id)
+    }
+
+    /// The connection has found its server away, or taking no writes any more: those made before lead to the same one, so
+    /// they are closed, the lent ones when they come back.
+    mutating func serverLost(_ id: Int) -> [Action] {
+        // One of those that are being closed already has nothing new to say.
+        guard id > outdated else { return [] }
+        outdated = nextID
+        let dropped = idle
+        idle.removeAll()
+        for id in dropped { set(id, nil) }
+        return dropped.map { .close($0) } + connectAsNeeded()
     }
 
     mutating func makeIdle(_ id: Int, now: Instant) -> [Action] {
@@ -159,7 +218,9 @@ struct PoolStateMachine {
 
     /// Connects for those who wait, up to the maximum, and for the minimum. While connecting fails, one attempt at a
     /// time is enough to find out when it works again.
-    mutating func connectAsNeeded() -> [Action] {
+    ///
+    /// - Parameter atOnce: without the delay after a failure.
+    mutating func connectAsNeeded(atOnce: Bool = false) -> [Action] {
         guard !isShutDown else { return [] }
         let connecting = connectingCount
         let missing = max(waiting.count - connecting, limits.minimumConnections - connections.count)
@@ -168,9 +229,15 @@ struct PoolStateMachine {
         guard count > 0 else { return [] }
         return (0..<count).map { _ in
             nextID += 1
-            set(nextID, .connecting)
-            return .connect(nextID, delayCeiling: backoffCeiling)
+            let ceiling = atOnce ? .zero : backoffCeiling
+            set(nextID, ceiling > .zero ? .delayed : .connecting(since: nil))
+            return .connect(nextID, delayCeiling: ceiling)
         }
+    }
+
+    /// Forgets the attempts to connect that wait for their time, so that another may be made at once.
+    private mutating func abandonDelayed() {
+        for (id, connection) in connections where connection == .delayed { set(id, nil) }
     }
 
     /// No delay after a success; then the base, doubled with each failure, up to the cap.
@@ -180,8 +247,8 @@ struct PoolStateMachine {
     }
 
     private mutating func setTimer() -> [Action] {
-        guard !isTimerSet, let first = waiters.first else { return [] }
-        isTimerSet = true
+        guard let first = waiters.first, first.deadline < timer ?? .seconds(Int64.max) else { return [] }
+        timer = first.deadline
         return [.setTimer(first.deadline)]
     }
 }

@@ -38,13 +38,26 @@ extension PostgresClient {
         }
     }
 
-    /// Gives a connection back.
+    /// Gives a connection back, once what statements have set in its session is undone.
     func release(_ lease: Lease) {
         let flags = lease.connection.flags
         let isInTransaction = flags.isInTransaction.load(ordering: .acquiring)
-        let isUsable = !isInTransaction && !flags.isClosed.load(ordering: .acquiring)
         if isInTransaction { logger.info("A connection came back inside a transaction and is closed") }
-        update { $0.machine.release(lease.id, isUsable: isUsable, now: now) }
+        let isUsable =
+            !isInTransaction && !flags.isClosed.load(ordering: .acquiring) && !lease.connection.isServerLost
+        guard isUsable, flags.isDirty.load(ordering: .acquiring) else { return release(lease, isUsable: isUsable) }
+        Task {
+            let isClean = await answersInTime(lease) { await $0.resetSession() }
+            release(lease, isUsable: isClean)
+        }
+    }
+
+    private func release(_ lease: Lease, isUsable: Bool) {
+        let isServerLost = lease.connection.isServerLost
+        update { state in
+            let actions = isServerLost ? state.machine.serverLost(lease.id) : []
+            return actions + state.machine.release(lease.id, isUsable: isUsable, now: now)
+        }
     }
 
     /// The time on the pool's clock.

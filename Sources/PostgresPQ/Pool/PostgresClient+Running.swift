@@ -49,8 +49,10 @@ extension PostgresClient {
     private func connect(_ id: Int, _ delayCeiling: Duration) async {
         do {
             if delayCeiling > .zero { try await Task.sleep(for: delayCeiling * Double.random(in: 0...1)) }
-            let connection = try await PostgresConnection.connect(configuration.connection, logger: logger) { _ in
-                self.update { $0.connectionClosed(id) }
+            guard state.withLock({ $0.machine.beginConnecting(id, now: now) }) else { return }
+            let connection = try await PostgresConnection.connect(connectionConfiguration, logger: logger) {
+                let isServerLost = $0.isServerLost
+                self.update { $0.connectionClosed(id, isServerLost: isServerLost) }
             }
             metrics.connected()
             adopt(connection, id)
@@ -61,9 +63,13 @@ extension PostgresClient {
             }
             update { state in
                 state.lastConnectError = failure ?? state.lastConnectError
-                return state.machine.connectFailed(id, isRefusal: failure?.isRefusal ?? false)
+                return state.machine.connectFailed(id, isRefusal: failure?.isRefusal ?? false, now: now)
             }
         }
+    }
+
+    private var connectionConfiguration: PostgresConfiguration {
+        needsWrites.load(ordering: .relaxed) ? configuration.connection.askingForWrites : configuration.connection
     }
 
     private func adopt(_ connection: PostgresConnection, _ id: Int) {
@@ -84,15 +90,20 @@ extension PostgresClient {
     }
 
     private func check(_ lease: Lease) async {
-        let timeout = DispatchWorkItem { lease.connection.terminate("an idle connection did not answer") }
-        DispatchQueue.global().asyncAfter(deadline: .now() + Self.checkTimeout.timeInterval, execute: timeout)
-        let isAlive = (try? await lease.connection.query("SELECT 1")) != nil
-        timeout.cancel()
+        let isAlive = await answersInTime(lease) { (try? await $0.query("SELECT 1")) != nil }
         update { state in
             isAlive
                 ? state.machine.checkSucceeded(lease.id, now: now)
                 : state.connectionClosed(lease.id)
         }
+    }
+
+    /// Whether the connection, which nobody uses, does what it is asked; one that does not answer is closed.
+    func answersInTime(_ lease: Lease, _ body: (PostgresConnection) async -> Bool) async -> Bool {
+        let timeout = DispatchWorkItem { lease.connection.terminate("an idle connection did not answer") }
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.checkTimeout.timeInterval, execute: timeout)
+        defer { timeout.cancel() }
+        return await body(lease.connection)
     }
 
     private func beginShutdown() {

@@ -13,9 +13,16 @@ import Synchronization
 /// }
 /// ```
 /// Connections are made by ``run()``, as they are needed; what is asked for before ``run()`` waits for it, at most for
-/// ``Configuration/waitTimeout``. A connection that breaks is replaced. All functions throw
-/// ``PostgresError/Code/poolTimeout`` when no connection came free in time (its `underlying` error says why connecting
-/// failed, if it did), ``PostgresError/Code/poolClosed`` once the pool is shutting down, and `CancellationError`.
+/// ``Configuration/waitTimeout``. A connection that breaks is replaced, and where it was the server that went away, or that
+/// takes no writes any more, so are all others. All functions throw ``PostgresError/Code/poolTimeout`` when no connection
+/// came free in time (its `underlying` error says why connecting failed, if it did),
+/// ``PostgresError/Code/connectFailed`` when none could be made for ``Configuration/outageTimeout``,
+/// ``PostgresError/Code/poolClosed`` once the pool is shutting down, and `CancellationError`.
+///
+/// A connection is lent as clean as it was made. A statement that sets something in its session (`SET`, `set_config` unless
+/// local, `pg_advisory_lock`, `CREATE TEMP`, `LISTEN`, `PREPARE`, a script) costs the next borrower nothing: `DISCARD ALL`
+/// undoes it when the connection comes back. What a function sets that a statement calls cannot be seen: give it
+/// `SET LOCAL`.
 public final class PostgresClient: Service, Sendable {
     public struct Configuration: Sendable {
         public var connection: PostgresConfiguration
@@ -25,6 +32,10 @@ public final class PostgresClient: Service, Sendable {
         public var minimumConnections: Int
         /// How long a caller waits for a connection.
         public var waitTimeout: Duration
+        /// How long no connection could be made until the database counts as away. Then nobody waits any more: each caller
+        /// finds out whether it is back, and is told at once, or after this time where no answer comes. Until there was a
+        /// first connection it counts as away after ``waitTimeout``, since it may be starting up together with us.
+        public var outageTimeout: Duration
         /// A connection that was idle for this long is asked whether it is alive.
         public var idleCheckAfter: Duration
         /// The longest delay after the first failure to connect; it doubles with each further one. The actual delay
@@ -40,9 +51,10 @@ public final class PostgresClient: Service, Sendable {
             maximumConnections: Int = 16,
             minimumConnections: Int = 0,
             waitTimeout: Duration = .seconds(10),
+            outageTimeout: Duration = .seconds(1),
             idleCheckAfter: Duration = .seconds(30),
             reconnectBackoffBase: Duration = .milliseconds(50),
-            reconnectBackoffCap: Duration = .seconds(5),
+            reconnectBackoffCap: Duration = .seconds(1),
             shutdownTimeout: Duration = .seconds(10)
         ) {
             precondition(maximumConnections > 0, "a pool needs at least one connection")
@@ -51,6 +63,7 @@ public final class PostgresClient: Service, Sendable {
             self.maximumConnections = maximumConnections
             self.minimumConnections = minimumConnections
             self.waitTimeout = waitTimeout
+            self.outageTimeout = outageTimeout
             self.idleCheckAfter = idleCheckAfter
             self.reconnectBackoffBase = reconnectBackoffBase
             self.reconnectBackoffCap = reconnectBackoffCap
@@ -63,6 +76,8 @@ public final class PostgresClient: Service, Sendable {
     let metrics = PoolMetrics()
     let start = ContinuousClock.now
     let state: Mutex<PoolState>
+    /// Only sessions that take writes are of use.
+    let needsWrites = Atomic(false)
     /// Work that ``run()`` has to do.
     let requests: AsyncStream<PoolRequest>
     let requestContinuation: AsyncStream<PoolRequest>.Continuation
@@ -76,6 +91,21 @@ public final class PostgresClient: Service, Sendable {
 }
 
 extension PostgresClient {
+    /// Has the pool take only sessions with a server that takes writes, unless the connection string says which it is to
+    /// take. Connections that are there already are kept until one of them is refused a write.
+    package func requireWrites() {
+        needsWrites.store(true, ordering: .relaxed)
+    }
+
+    /// Whether the database answers, and takes writes. A connection to a server that does not is replaced.
+    package func takesWrites() async throws -> Bool {
+        try await withConnection { connection in
+            let isReadOnly = try await connection.query("SHOW transaction_read_only").decode(String.self) == ["on"]
+            if isReadOnly { connection.flags.isServerLost.store(true, ordering: .releasing) }
+            return !isReadOnly
+        }
+    }
+
     /// Lends a connection to `body`. It must not be used after `body` has returned.
     ///
     /// A connection that comes back broken, or inside a transaction, is closed and replaced. Throws what `body` throws.

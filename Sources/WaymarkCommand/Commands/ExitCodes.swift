@@ -21,8 +21,9 @@ func reporting(logger: Logger, _ body: () async throws -> Void) async throws {
         throw error
     } catch let error as ValidationError {
         throw error
-    } catch let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout {
-        logger.critical("the database cannot be reached", metadata: ["error": .string(error.message)])
+    } catch let error as PostgresError where error.isUnavailable {
+        logger.critical(
+            "the database cannot be reached, or takes no writes", metadata: ["error": .string(error.message)])
         throw ExitCode.unavailable
     } catch let error as PostgresTransactionError where error.error.code == .commitOutcomeUnknown {
         // Said so that nobody repeats it unseen.

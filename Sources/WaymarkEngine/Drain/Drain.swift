@@ -77,6 +77,7 @@ public final class Drain: Service {
         self.handlers = handlers
         self.configuration = configuration
         self.logger = logger
+        postgres.requireWrites()
         statements = JobStatements(
             jobs: "\(configuration.schema).jobs",
             // Long enough for a handler to be cancelled, and for its failure to be recorded, before others take the job.

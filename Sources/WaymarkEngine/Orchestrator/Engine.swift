@@ -25,6 +25,7 @@ final class Engine: Sendable {
         self.registry = sagas
         self.configuration = configuration
         self.logger = logger
+        postgres.requireWrites()
         held = HeldKeys(clock: configuration.clock)
         statements = KeyStatements(
             schema: configuration.schema, holder: configuration.holder, lease: configuration.lease,

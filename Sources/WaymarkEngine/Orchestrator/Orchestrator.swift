@@ -31,6 +31,7 @@ public final class Orchestrator: Service {
         leasePool.maximumConnections = 1
         leasePool.waitTimeout = configuration.lease
         leaseConnection = PostgresClient(configuration: leasePool, logger: logger)
+        leaseConnection.requireWrites()
     }
 
     /// The sagas that this process can run.
@@ -89,10 +90,18 @@ public final class Orchestrator: Service {
         engine.held.loseAll()
     }
 
-    /// Whether the database answers, for health checks.
-    package func isDatabaseReachable() async -> Bool {
+    /// Whether the database answers and takes writes, for health checks.
+    package func isDatabaseUsable() async -> Bool {
         let postgres = engine.postgres
-        return (try? await withTimeout(Self.healthTimeout) { try await postgres.query("SELECT 1") }) != nil
+        let isUsable = try? await withTimeout(Self.healthTimeout) {
+            do {
+                return try await postgres.takesWrites()
+            } catch let error as PostgresError where error.code == .connectionLost {
+                // Of a connection that broke while nobody used it, which says nothing about now.
+                return try await postgres.takesWrites()
+            }
+        }
+        return isUsable ?? false
     }
 
     /// Whoever asks for the health of a process wants to know before it routes a request there.

@@ -34,6 +34,7 @@ public final class Reaper: Service {
         self.postgres = postgres
         self.configuration = configuration
         self.logger = logger
+        postgres.requireWrites()
     }
 
     /// Removes one batch of either kind, and says how many keys that were.

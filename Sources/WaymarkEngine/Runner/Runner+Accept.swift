@@ -46,9 +46,11 @@ extension Runner {
             return .end(.concluded(.exists))
         } catch is KeyBusy {
             return .end(.concluded(Self.busy))
-        } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectFailed {
-            // Nothing was sent, so nothing is accepted: the client is told at once.
+        } catch let error as PostgresError where error.isBeforeAnyWrite {
+            // Nothing is accepted: the client is told at once.
             return .end(.concluded(.unreachable(error)))
+        } catch let failure as PostgresTransactionError where failure.error.isBeforeAnyWrite {
+            return .end(.concluded(.unreachable(failure.error)))
         } catch {
             // Nothing is committed, or it is not known. Acceptance comes first; then the failure is the step's.
             return await acceptAfter(verdict(on: error, of: work), of: work, request)
@@ -125,7 +127,7 @@ extension Runner {
     private func acceptAlone(
         _ request: AcceptedRequest, sentAt: ContinuousClock.Instant
     ) async -> Progression {
-        if let conclusion = await insert(request) { return .end(.concluded(conclusion)) }
+        if let conclusion = await insert(request, isNew: true) { return .end(.concluded(conclusion)) }
         hold.confirm(fence: fence, at: sentAt)
         return .next(machine.resume(sincePoint: sincePoint))
     }
@@ -147,9 +149,12 @@ extension Runner {
             cause: .running, recoveryPoint: SagaDeclaration.started, retryAfter: EngineLimits.runningRetryAfter))
 
     /// Inserts the row; nil when the row that is there is ours, also when an earlier sending inserted it.
-    private func insert(_ request: AcceptedRequest) async -> Conclusion? {
+    /// - Parameter isNew: nothing was sent before, so a database that is away need not be waited for.
+    private func insert(_ request: AcceptedRequest, isNew: Bool = false) async -> Conclusion? {
         let unit = CommitUnit(acceptance: .init(request: request))
-        let inserted = await engine.postgres.patiently { [engine] _ -> Insertion in
+        let inserted = await engine.postgres.patiently(
+            unless: { isNew && $0.isBeforeAnyWrite }
+        ) { [engine] _ -> Insertion in
             do {
                 try await engine.coalescer.commit(unit)
                 return .inserted

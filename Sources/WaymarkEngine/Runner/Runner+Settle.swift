@@ -167,8 +167,13 @@ extension Error {
 
 extension PostgresError {
     /// The database cannot be used right now, through no fault of the statement.
-    var isUnavailable: Bool {
+    package var isUnavailable: Bool {
         isConnectionLost || code == .poolTimeout || sqlState?.classCode == "53"
-            || sqlState == SQLState(rawValue: "25P03") || sqlState == SQLState(rawValue: "25006")
+            || sqlState == SQLState(rawValue: "25P03") || sqlState == .readOnlyTransaction
+    }
+
+    /// No connection could be had, or the server takes no writes: whatever was to be written was not.
+    var isBeforeAnyWrite: Bool {
+        code == .poolTimeout || code == .connectFailed || sqlState == .readOnlyTransaction
     }
 }

@@ -3,14 +3,16 @@ import PostgresPQ
 extension PostgresClient {
     /// Runs a statement that may be run twice, waiting for a database that is away; gives up after `outagePatience`. After
     /// a conflict (40001, 40P01) it is run again too: nothing of it happened.
+    /// - Parameter isFinal: which errors are not waited out.
     func patiently<Value: Sendable>(
+        unless isFinal: (PostgresError) -> Bool = { _ in false },
         _ body: (PostgresClient) async throws -> Value
     ) async -> Result<Value, PostgresError> {
         let deadline = ContinuousClock.now + EngineLimits.outagePatience
         while true {
             do {
                 return .success(try await body(self))
-            } catch let error as PostgresError where error.mayPass && .now < deadline {
+            } catch let error as PostgresError where error.mayPass && !isFinal(error) && .now < deadline {
                 if (try? await Task.sleep(for: EngineLimits.outagePause)) == nil { return .failure(error) }
             } catch let error as PostgresError {
                 return .failure(error)

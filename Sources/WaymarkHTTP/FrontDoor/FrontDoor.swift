@@ -56,12 +56,13 @@ public struct FrontDoor<Caller: Principal>: Sendable {
         }
     }
 
-    /// Adds `GET /health`: 200 while the database answers, else 503.
+    /// Adds `GET /health`: 200 while the database answers and takes writes, else 503.
     public func addHealth<Context: RequestContext>(to router: some RouterMethods<Context>) {
         router.get("health") { _, _ in
-            await orchestrator.isDatabaseReachable()
+            await orchestrator.isDatabaseUsable()
                 ? Response.json(.ok, #"{"status":"ok"}"#)
-                : Problem(.unavailable, "The database cannot be reached.", retryAfter: .seconds(1)).response
+                : Problem(.unavailable, "The database cannot be reached, or takes no writes.", retryAfter: .seconds(1))
+                    .response
         }
     }
 

@@ -2,6 +2,7 @@ public import Hummingbird
 import Logging
 import PostgresPQ
 import Waymark
+import WaymarkEngine
 
 extension Problem {
     /// The problem that an error is to a client. What is none of the client's business is logged, and not told.
@@ -10,10 +11,11 @@ extension Problem {
         case let problem as Problem: self = problem
         case let error as WaymarkError: self.init(describing: error)
         case let error as DecodingError: self.init(.malformed, error.complaint, field: error.field ?? Self.body)
-        case let error as PostgresError where error.isConnectionLost || error.code == .poolTimeout:
-            logger.warning("the database cannot be reached", metadata: ["error": .string(error.message)])
+        case let error as PostgresError where error.isUnavailable:
+            logger.warning("the database cannot be used", metadata: ["error": .string(error.message)])
             self.init(
-                .unavailable, "The database cannot be reached; what was accepted goes on. Ask again with the same key.",
+                .unavailable,
+                "The database cannot be used now; what was accepted goes on. Ask again with the same key.",
                 retryAfter: .seconds(1))
         case let error as any HTTPResponseError:
             self.init(.http(error.status), error.status.reasonPhrase)

@@ -74,6 +74,7 @@ public func withPostgres<Result: Sendable>(
     configuration.maximumConnections = connections
     // Long enough for a machine that is busy with other tests.
     configuration.waitTimeout = .seconds(60)
+    configuration.outageTimeout = .seconds(60)
     let client = PostgresClient(configuration: configuration, logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         defer { group.cancelAll() }

@@ -65,10 +65,22 @@ import WaymarkTesting
     @Test func statementsTheServerLostArePreparedAgain() async throws {
         try await withTestConnection { connection in
             try await connection.execute("SELECT \(1)")
-            try await connection.executeScript("DEALLOCATE ALL")
+            // Where the connection cannot see it.
+            try await connection.executeScript("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
             let error = await postgresError { try await connection.execute("SELECT \(1)") }
             #expect(error?.sqlState == .invalidStatementName)
             try await connection.execute("SELECT \(1)")
+        }
+    }
+
+    @Test(arguments: ["DEALLOCATE ALL", "DISCARD ALL"])
+    func statementsThatWereDroppedBeforeOurEyesArePreparedAnew(_ command: String) async throws {
+        try await withTestConnection { connection in
+            for _ in 0..<3 {
+                let one = try await connection.query("SELECT \(1)").decode(Int.self)
+                #expect(one == [1])
+                try await connection.execute(PostgresQuery(unsafeSQL: command))
+            }
         }
     }
 

@@ -29,6 +29,7 @@ extension PostgresConnection {
         return isSent && PQpipelineSync(wire.pointer) == 1
     }
 
+    /// Hands a statement to libpq. One that leaves something in the session is never prepared, and noticed here.
     private func send(
         _ statement: Statement,
         at index: Int,
@@ -38,6 +39,7 @@ extension PostgresConnection {
         let plan = statement.isPrepared ? statements.plan(statement.query, unit: unitID) : .unprepared
         switch plan {
         case .unprepared:
+            if statement.query.sessionEffect == .session { flags.isDirty.store(true, ordering: .releasing) }
             commands.append(.execute(index, name: nil))
             return wire.sendUnprepared(statement.query)
         case .execute(let name):
@@ -55,6 +57,8 @@ extension PostgresConnection {
         guard let running = jobs[unit.id] else { preconditionFailure("a started unit has a job") }
         running.outcomes = [.unanswered]
         machine.started([])
+        // Scripts, dumps for one, set what they like.
+        flags.isDirty.store(true, ordering: .releasing)
         return PQexitPipelineMode(wire.pointer) == 1
             && PQsendQuery(wire.pointer, running.job.statements[0].query.sql) == 1
     }

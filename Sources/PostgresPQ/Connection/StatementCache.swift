@@ -68,6 +68,8 @@ struct StatementCache {
             entries.values[index].lastUse = useCount
             return .execute(name: entries.values[index].name)
         }
+        // So what is executed by its name leaves nothing in the session, and no text is read twice to find that out.
+        if query.sessionEffect == .session { return .unprepared }
         if entries.count >= limit { evict() }
         guard entries.count < limit else { return .unprepared }
         nameCount += 1
@@ -90,6 +92,13 @@ struct StatementCache {
         guard let key = keys.removeValue(forKey: name) else { return }
         entries[key] = nil
         if isOnServer { evicted.append(name) }
+    }
+
+    /// The server has dropped all statements.
+    mutating func forgetAll() {
+        entries.removeAll()
+        keys.removeAll()
+        evicted.removeAll()
     }
 
     /// The names to deallocate, handed over.

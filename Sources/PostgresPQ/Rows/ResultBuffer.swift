@@ -22,6 +22,12 @@ final class ResultBuffer: @unchecked Sendable {
 
     var commandTag: String { String(cString: PQcmdStatus(pointer)) }
 
+    /// The command has dropped the session's prepared statements.
+    var dropsStatements: Bool {
+        guard let tag = PQcmdStatus(pointer) else { return false }
+        return strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0
+    }
+
     /// The number in the command tag; 0 for commands without one.
     var rowsAffected: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
 

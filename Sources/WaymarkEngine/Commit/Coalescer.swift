@@ -67,7 +67,10 @@ final class Coalescer: Sendable {
             if pending.queue(for: time(of: pending)) { Task.detached { [self] in await runUnhurried(pending) } }
             return
         }
-        if slowSteps.withLock({ $0.contains(pending.unit.step) }) { return addPart([pending], lanes) }
+        // What a unit sets in its transaction is nothing for its neighbours.
+        if pending.unit.setsSession || slowSteps.withLock({ $0.contains(pending.unit.step) }) {
+            return addPart([pending], lanes)
+        }
         lanes.shared.add(pending) { [self] in await share($0, lanes) }
     }
 

@@ -13,6 +13,11 @@ struct CommitUnit: Sendable {
     var writes: [Writes.Statement] = []
     var jobs: [KeyStatements.Staging] = []
 
+    /// One of its writes sets something that later statements of the transaction, or of the session, would find.
+    var setsSession: Bool {
+        writes.contains { if case .query(let query) = $0 { query.sessionEffect != .none } else { false } }
+    }
+
     /// What is sent for it, roughly.
     var bytes: Int {
         let key = acceptance.map { $0.request.json.utf8.count + ($0.first?.entry.output.utf8.count ?? 0) } ?? 0

@@ -6,7 +6,7 @@ import WaymarkEngine
 /// The services of a process, as one that stops them at the same time.
 ///
 /// A service that does not stop is cancelled after the grace period, and then left behind: the process ends anyway.
-struct ServicesTogether: Service {
+struct ServicesTogether: Service, CustomStringConvertible {
     /// A service that ended although nobody asked it to.
     struct EndedUnexpectedly: Error, CustomStringConvertible {
         let service: String
@@ -21,6 +21,9 @@ struct ServicesTogether: Service {
     private static let givingBack: Duration = .seconds(4)
     /// How long a service that was cancelled has to end.
     private static let windingDown: Duration = .seconds(1)
+
+    /// For the log of a service group.
+    var description: String { services.map { "\(type(of: $0))" }.joined(separator: ", ") }
 
     func run() async throws {
         let work = AbandonableTask()

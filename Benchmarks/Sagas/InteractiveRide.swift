@@ -22,13 +22,14 @@ struct InteractiveRide: Saga {
             id: UUID(), userID: order.userID, customer: order.customer, amount: 20_00, currency: "usd")
         try await tx.pipeline([
             """
-            INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
-            VALUES (\(ride.id), \(tx.key.id), \(ride.userID), \(order.route.originLat), \(order.route.originLon),
-                \(order.route.targetLat), \(order.route.targetLon))
+            INSERT INTO rocket_rides.rides
+                (id, key_id, incarnation, user_id, origin_lat, origin_lon, target_lat, target_lon)
+            VALUES (\(ride.id), \(tx.key.id), \(tx.key.incarnation), \(ride.userID), \(order.route.originLat),
+                \(order.route.originLon), \(order.route.targetLat), \(order.route.targetLon))
             """,
             """
-            INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)
-            VALUES (\(tx.key.id), 'created', 'ride', \(ride.id), \(ride.userID))
+            INSERT INTO rocket_rides.audit_records (key_id, incarnation, action, resource_type, resource_id, user_id)
+            VALUES (\(tx.key.id), \(tx.key.incarnation), 'created', 'ride', \(ride.id), \(ride.userID))
             """,
         ])
         return ride

@@ -10,8 +10,8 @@ extension ShipOrder {
         let id = UUID()
         try await tx.execute(
             """
-            INSERT INTO fulfilment.orders (id, key_id, email, address)
-            VALUES (\(id), \(tx.key.id), \(order.email), \(order.address))
+            INSERT INTO fulfilment.orders (id, key_id, incarnation, email, address)
+            VALUES (\(id), \(tx.key.id), \(tx.key.incarnation), \(order.email), \(order.address))
             """)
         // In one order of the items for everybody, so that no two orders wait for each other.
         for (item, quantity) in order.quantities.sorted(by: { $0.key < $1.key }) {

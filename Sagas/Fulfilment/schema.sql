@@ -8,14 +8,17 @@ CREATE TABLE IF NOT EXISTS fulfilment.stock (
 );
 
 CREATE TABLE IF NOT EXISTS fulfilment.orders (
-    id         uuid PRIMARY KEY,
-    -- One order per idempotency key, whatever goes wrong.
-    key_id     uuid NOT NULL UNIQUE,
-    email      text NOT NULL,
-    address    text NOT NULL,
-    state      text NOT NULL DEFAULT 'reserved' CHECK (state IN ('reserved', 'shipped', 'cancelled')),
-    label_id   text UNIQUE,
-    created_at timestamptz NOT NULL DEFAULT now()
+    id          uuid PRIMARY KEY,
+    key_id      uuid NOT NULL,
+    incarnation uuid NOT NULL,
+    email       text NOT NULL,
+    address     text NOT NULL,
+    state       text NOT NULL DEFAULT 'reserved' CHECK (state IN ('reserved', 'shipped', 'cancelled')),
+    label_id    text UNIQUE,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- One order per request, whatever goes wrong. A key that was removed and is sent again has the same id and another
+    -- incarnation: it is another request.
+    UNIQUE (key_id, incarnation)
 );
 
 CREATE TABLE IF NOT EXISTS fulfilment.pickups (

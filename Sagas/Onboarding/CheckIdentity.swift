@@ -38,13 +38,18 @@ struct CheckIdentity: Saga {
     func record(_ claim: IdentityClaim, _ tx: Transaction) async throws -> IdentityClaim {
         try await tx.execute(
             """
-            INSERT INTO onboarding.identity_checks (key_id, application_id) VALUES (\(tx.key.id), \(claim.application))
+            INSERT INTO onboarding.identity_checks (key_id, incarnation, application_id)
+            VALUES (\(tx.key.id), \(tx.key.incarnation), \(claim.application))
             """)
         return claim
     }
 
     func fail(_ claim: IdentityClaim, _ tx: Transaction) async throws {
-        try await tx.execute("UPDATE onboarding.identity_checks SET state = 'failed' WHERE key_id = \(tx.key.id)")
+        try await tx.execute(
+            """
+            UPDATE onboarding.identity_checks SET state = 'failed'
+            WHERE key_id = \(tx.key.id) AND incarnation = \(tx.key.incarnation)
+            """)
     }
 
     func drawPenny(_ claim: IdentityClaim, _ call: Call) async throws -> IdentityProof {
@@ -62,7 +67,7 @@ struct CheckIdentity: Saga {
         try await tx.execute(
             """
             UPDATE onboarding.identity_checks SET state = 'passed', withdrawal_id = \(proof.withdrawal)
-            WHERE key_id = \(tx.key.id)
+            WHERE key_id = \(tx.key.id) AND incarnation = \(tx.key.incarnation)
             """)
         return proof
     }

@@ -45,8 +45,8 @@ public struct OpenAccount: Saga {
         let id = UUID()
         try await tx.execute(
             """
-            INSERT INTO onboarding.applications (id, key_id, name, email, address, bank_account)
-            VALUES (\(id), \(tx.key.id), \(request.name), \(request.email), \(request.address), \(request.account))
+            INSERT INTO onboarding.applications (id, key_id, incarnation, name, email, address, bank_account)
+            VALUES (\(id), \(tx.key.id), \(tx.key.incarnation), \(request.name), \(request.email), \(request.address), \(request.account))
             """)
         return FiledApplication(id: id, request: request)
     }

@@ -30,18 +30,20 @@ public struct BookRide: Saga {
         let ride = Ride(
             id: writes.newID(), userID: request.userID, customer: request.customer, email: request.email,
             amount: Ride.fare, currency: "usd")
-        let (key, route) = (writes.key.id, request.route)
+        let (key, route) = (writes.key, request.route)
         writes.execute(
             each: """
-                INSERT INTO rocket_rides.rides (id, key_id, user_id, origin_lat, origin_lon, target_lat, target_lon)
-                SELECT * FROM \(row: ride.id, key, ride.userID, route.originLat, route.originLon, route.targetLat,
-                    route.targetLon)
+                INSERT INTO rocket_rides.rides
+                    (id, key_id, incarnation, user_id, origin_lat, origin_lon, target_lat, target_lon)
+                SELECT * FROM \(row: ride.id, key.id, key.incarnation, ride.userID, route.originLat, route.originLon,
+                    route.targetLat, route.targetLon)
                 """)
         writes.execute(
             each: """
-                INSERT INTO rocket_rides.audit_records (key_id, action, resource_type, resource_id, user_id)
-                SELECT r.key_id, 'created', 'ride', r.id, r.user_id
-                FROM \(row: key, ride.id, ride.userID) AS r (key_id, id, user_id)
+                INSERT INTO rocket_rides.audit_records
+                    (key_id, incarnation, action, resource_type, resource_id, user_id)
+                SELECT r.key_id, r.incarnation, 'created', 'ride', r.id, r.user_id
+                FROM \(row: key.id, key.incarnation, ride.id, ride.userID) AS r (key_id, incarnation, id, user_id)
                 """)
         return ride
     }

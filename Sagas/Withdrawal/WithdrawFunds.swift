@@ -39,8 +39,9 @@ public struct WithdrawFunds: Saga {
             id: UUID(), owner: request.owner, account: request.account, amount: request.amount, currency: currency)
         try await tx.execute(
             """
-            INSERT INTO withdrawal.withdrawals (id, key_id, account, amount)
-            VALUES (\(reservation.id), \(tx.key.id), \(reservation.account), \(reservation.amount))
+            INSERT INTO withdrawal.withdrawals (id, key_id, incarnation, account, amount)
+            VALUES (\(reservation.id), \(tx.key.id), \(tx.key.incarnation), \(reservation.account),
+                \(reservation.amount))
             """)
         return reservation
     }

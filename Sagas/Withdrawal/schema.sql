@@ -17,15 +17,18 @@ CREATE TABLE IF NOT EXISTS withdrawal.accounts (
 CREATE INDEX IF NOT EXISTS accounts_of_owner ON withdrawal.accounts (owner);
 
 CREATE TABLE IF NOT EXISTS withdrawal.withdrawals (
-    id         uuid PRIMARY KEY,
-    -- One withdrawal per idempotency key, whatever goes wrong.
-    key_id     uuid NOT NULL UNIQUE,
-    account    text NOT NULL REFERENCES withdrawal.accounts (id),
-    amount     bigint NOT NULL CHECK (amount > 0),
-    state      text NOT NULL DEFAULT 'reserved' CHECK (state IN ('reserved', 'released', 'paid')),
+    id          uuid PRIMARY KEY,
+    key_id      uuid NOT NULL,
+    incarnation uuid NOT NULL,
+    account     text NOT NULL REFERENCES withdrawal.accounts (id),
+    amount      bigint NOT NULL CHECK (amount > 0),
+    state       text NOT NULL DEFAULT 'reserved' CHECK (state IN ('reserved', 'released', 'paid')),
     -- What the bank calls the payout.
-    bank_id    text UNIQUE,
-    created_at timestamptz NOT NULL DEFAULT now()
+    bank_id     text UNIQUE,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- One withdrawal per request, whatever goes wrong. A key that was removed and is sent again has the same id and another
+    -- incarnation: it is another request.
+    UNIQUE (key_id, incarnation)
 );
 
 INSERT INTO withdrawal.accounts (id, owner, currency, balance)

@@ -25,6 +25,16 @@ import WaymarkTesting
         }
     }
 
+    @Test func aKeyThatWasRemovedAndComesAgainIsAnotherOrder() async throws {
+        try await World.with { world in
+            let first = try #require(try await world.ship(["book"]).response)
+            try await world.database.client.execute("DELETE FROM waymark.keys")
+            let second = try #require(try await world.ship(["book"]).response)
+            #expect(second.order != first.order)
+            #expect(try await world.texts("SELECT state FROM fulfilment.orders") == ["shipped", "shipped"])
+        }
+    }
+
     /// One parcel in the middle is refused: what was sent is recalled, and what was prepared side by side is undone.
     @Test func aRefusedParcelUndoesExactlyWhatWasDone() async throws {
         try await World.with { world in

@@ -30,6 +30,18 @@ import WaymarkTesting
         }
     }
 
+    @Test func aKeyThatWasRemovedAndComesAgainIsAnotherApplication() async throws {
+        try await World.with { world in
+            for _ in 1...2 {
+                #expect(try await world.apply().recoveryPoint == "cooling_off_passed:asleep")
+                try await world.coolOff()
+                #expect(try await world.point() == "reviewed:waiting")
+                try await world.database.client.execute("DELETE FROM waymark.keys")
+            }
+            #expect(try await world.texts("SELECT state FROM onboarding.identity_checks") == ["passed", "passed"])
+        }
+    }
+
     /// A gift is sent only where it was asked for, and one that cannot be sent is no reason to refuse an account.
     @Test(arguments: [("1 Road", 1), ("forbidden island", 0)])
     func aGiftIsSentWhereTheCarrierGoes(address: String, parcels: Int) async throws {

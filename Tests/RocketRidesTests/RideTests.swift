@@ -27,6 +27,20 @@ import WaymarkTesting
         }
     }
 
+    /// The old ride's row was in the way of the new one for a hundred attempts.
+    @Test func aKeyThatWasRemovedAndComesAgainBooksAnotherRide() async throws {
+        try await World.with { world in
+            let first = try await world.book(Self.json)
+            #expect(first.status == .created)
+            try await world.database.client.execute("DELETE FROM waymark.keys")
+            let second = try await world.book(Self.json)
+            #expect(second.status == .created)
+            #expect(second.text != first.text)
+            let rides = try await world.database.client.query("SELECT state FROM rocket_rides.rides")
+            #expect(try rides.decode(String.self) == ["booked", "booked"])
+        }
+    }
+
     @Test func aDeclinedCardIs402AndTheRideIsCancelled() async throws {
         try await World.with(["--decline-rate", "1"]) { world in
             let first = try await world.book(Self.json)

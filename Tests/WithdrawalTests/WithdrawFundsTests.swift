@@ -18,6 +18,16 @@ import WaymarkTesting
         }
     }
 
+    @Test func aKeyThatWasRemovedAndComesAgainIsAnotherWithdrawal() async throws {
+        try await World.with { world in
+            let first = try #require(try await world.withdraw(100).response)
+            try await world.database.client.execute("DELETE FROM waymark.keys")
+            let second = try #require(try await world.withdraw(100).response)
+            #expect(second.bankID != first.bankID)
+            #expect(try await world.account() == [99_800, 0])
+        }
+    }
+
     @Test func whatIsNotCoveredIsRefusedAndTheBankNotAsked() async throws {
         try await World.with { world in
             for (number, account) in ["acc_1", "acc_2", "acc_of_nobody"].enumerated() {

@@ -4,15 +4,17 @@ public import Foundation
 ///
 /// A class, since everything that is done for a request carries it.
 public final class KeyContext: Sendable {
-    /// The row's id: derived from scope and key, so the same for every attempt, and never another request's.
+    /// The row's id: derived from scope and key, so the same for every attempt, and also for a later request with this key,
+    /// once the row was removed: see `incarnation`.
     public let id: UUID
     public let scope: Scope
     public let key: IdempotencyKey
     /// The stored name of the saga.
     public let saga: String
-    /// A random number drawn when the request was accepted: part of every key we pass to foreign systems, so that a key
-    /// that was reaped and is accepted anew is a new operation to them too.
-    package let incarnation: UUID
+    /// A random number drawn when the request was accepted, the same for every attempt. A key that was reaped or evicted, and
+    /// is accepted anew, has the old `id` and another incarnation: it is a new operation, to foreign systems and to tables of
+    /// yours. So what must be there once per request is unique by `id` and `incarnation`, and never by `id` alone.
+    public let incarnation: UUID
 
     /// The fence that the request is accepted with; the last three digits count the claims. No two requests that had the same
     /// key one after the other begin alike: a holder that was frozen while its key was reaped or evicted, and accepted

@@ -54,6 +54,24 @@ import WaymarkTesting
         }
     }
 
+    @Test func aParentAndItsParkedChildAreShownWithEachOther() async throws {
+        try await TestDatabase.with { database in
+            let orchestrator = Orchestrator(
+                postgres: database.client, sagas: try SagaRegistry([Errand(), UnchargedRide()]))
+            _ = try await orchestrator.run(
+                Errand.self, key: IdempotencyKey("a"), scope: Scope("user:7"), request: "milk")
+            while try await Completionist(orchestrator).runOnce().claimed > 0 {}
+            let ids = try await database.client.query("SELECT saga, id::text FROM waymark.keys").decode(
+                (String, String).self)
+            let id = Dictionary(uniqueKeysWithValues: ids)
+            let (parent, child) = (try #require(id["errand"]), try #require(id["book-ride"]))
+            let shown = try await Self.run(database, "show", "--scope", "user:7", "--key", "a")
+            #expect(shown.log.contains("\(child), saga book-ride, parked: attempts_exhausted"), "\(shown.log)")
+            let below = try await Self.run(database, "show", child)
+            #expect(below.log.contains("\(parent), at step ridden"), "\(below.log)")
+        }
+    }
+
     @Test func resolvesByTheSagasOwnTypes() async throws {
         try await Self.withParkedRides("a") { database in
             let address = ["--scope", "user:7", "--key", "a", "--reason", "asked", "--by", "anna"]
@@ -151,6 +169,15 @@ import WaymarkTesting
 }
 
 /// What `BookRide` leaves behind when the payment service is silent: its names, and a call that fails.
+private struct Errand: Saga {
+    static let name = "errand"
+
+    var body: some Step<String, String> {
+        AtomicPhase("left") { (name: String, _: Transaction) in name }
+        Child("ridden", UnchargedRide.self, request: { (name: String) in name }) { _, ride in ride }
+    }
+}
+
 private struct UnchargedRide: Saga {
     static let name = "book-ride"
 

@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import PostgresPQ
 import Testing
+import WaymarkEngine
 import WaymarkTesting
 
 /// What a client is told, by status, headers and body.
@@ -42,6 +43,24 @@ import WaymarkTesting
             let unknown = try await door.post(to: "/sagas/nope", key: "k2")
             #expect(unknown.status == .notFound)
             #expect(try unknown.problem().field == "saga")
+        }
+    }
+
+    @Test func aParentWhoseChildIsParkedWas202ForEver() async throws {
+        try await Door.with { door in
+            let body = #"{"weight": 1, "count": 503}"#
+            let first = try await door.post(to: "/sagas/forward-parcel", body)
+            #expect(first.status == .accepted)
+            while try await Completionist(door.orchestrator).runOnce().claimed > 0 {}
+            let answer = try await door.post(to: "/sagas/forward-parcel", body)
+            #expect(answer.status == .badGateway)
+            #expect(answer.headers[.retryAfter] != nil)
+            let problem = try answer.problem()
+            #expect(problem.type == "urn:waymark:problem:child-parked")
+            let ids = try await door.database.client.query(
+                "SELECT id::text FROM waymark.keys WHERE saga = 'send-parcel'")
+            #expect(try [problem.child] == ids.decode(String.self))
+            #expect(problem.detail?.contains("attempts_exhausted") == true)
         }
     }
 

@@ -43,6 +43,16 @@ struct SendParcel: Saga {
     }
 }
 
+/// Has a parcel sent by another saga.
+struct ForwardParcel: Saga {
+    static let name = "forward-parcel"
+
+    var body: some Step<Parcel, Label> {
+        AtomicPhase("taken") { (parcel: Parcel, _: Transaction) in parcel }
+        Child("sent", SendParcel.self, request: { (parcel: Parcel) in parcel }) { _, label in label }
+    }
+}
+
 struct Sender: Principal {
     let scope: Scope
 }
@@ -51,6 +61,7 @@ struct Sender: Principal {
 struct Door: Sendable {
     let client: any TestClientProtocol
     let database: TestDatabase
+    let orchestrator: Orchestrator
 
     static func with(_ body: @escaping @Sendable (Door) async throws -> Void) async throws {
         try await TestDatabase.with { try await with($0, body) }
@@ -63,7 +74,7 @@ struct Door: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let orchestrator = Orchestrator(
-            postgres: database.client, sagas: try SagaRegistry([SendParcel(), SignParcel()]),
+            postgres: database.client, sagas: try SagaRegistry([SendParcel(), SignParcel(), ForwardParcel()]),
             logger: logger)
         let door = FrontDoor(orchestrator) { request in
             try request.headers[.authorization].map { Sender(scope: try Scope($0)) }
@@ -71,7 +82,7 @@ struct Door: Sendable {
         let router = Router()
         router.add(middleware: ProblemMiddleware())
         door.addHealth(to: router)
-        door.addSagas(to: router, SendParcel.self, SignParcel.self)
+        door.addSagas(to: router, SendParcel.self, SignParcel.self, ForwardParcel.self)
         door.addEvents(to: router, SignParcel.self)
         router.post("parcels", saga: SendParcel.self, through: door, status: .created)
         router.post(
@@ -80,7 +91,7 @@ struct Door: Sendable {
         let application = FrontDoorServer.application(
             router: router, host: "127.0.0.1", port: 0, logger: logger, onRunning: { _ in })
         try await application.test(.live) { client in
-            try await body(Door(client: client, database: database))
+            try await body(Door(client: client, database: database, orchestrator: orchestrator))
         }
     }
 
@@ -109,6 +120,7 @@ struct ProblemDocument: Decodable, Equatable {
     let status: Int
     let detail: String?
     let field: String?
+    var child: String?
 }
 
 extension TestResponse {

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// What became of a request, as far as it has come.
 public enum Outcome<Response: Sendable>: Sendable {
     /// Done: the one answer. `replayed` says that it was given before, or by another runner.
@@ -26,6 +28,9 @@ public struct SagaProgress: Sendable, Hashable {
         case waiting
         /// An attempt failed transiently, or could not be made yet; the next one is due later.
         case backoff
+        /// Another saga that a step waits for is parked: see `parkedChild`. It goes on by itself once a person has seen to
+        /// that one.
+        case blocked
     }
 
     public let cause: Cause
@@ -33,11 +38,29 @@ public struct SagaProgress: Sendable, Hashable {
     public let recoveryPoint: String
     /// When to ask again.
     public let retryAfter: Duration
+    /// The request that it waits for and that needs a person; set where the cause is `blocked`.
+    public let parkedChild: ParkedChild?
 
-    package init(cause: Cause, recoveryPoint: String, retryAfter: Duration) {
+    package init(cause: Cause, recoveryPoint: String, retryAfter: Duration, parkedChild: ParkedChild? = nil) {
         self.cause = cause
         self.recoveryPoint = recoveryPoint
         self.retryAfter = retryAfter
+        self.parkedChild = parkedChild
+    }
+}
+
+/// A request of another saga that was started by a `Child`, and stopped in front of a person.
+public struct ParkedChild: Sendable, Hashable {
+    /// The id of its key: what operators look it up by.
+    public let id: UUID
+    /// The stored name of its saga.
+    public let saga: String
+    public let reason: ParkedReason
+
+    package init(id: UUID, saga: String, reason: ParkedReason) {
+        self.id = id
+        self.saga = saga
+        self.reason = reason
     }
 }
 
@@ -56,6 +79,12 @@ public enum ParkedReason: String, Sendable, CaseIterable {
     case unreadableState = "unreadable_state"
     /// A call may have happened, and nobody but a person can find out.
     case outcomeUnknown = "outcome_unknown"
-    /// A step's output cannot be stored: it is over the limit, or holds a NUL character.
+    /// What a step gives cannot be stored (its output, a job, another saga's request): it is over the limit, or holds a NUL
+    /// character.
     case unstorableOutput = "unstorable_output"
+    /// A constraint of the application's database does not hold; the key's last error names it.
+    case constraintViolated = "constraint_violated"
+    /// A phase threw an error that comes again at every attempt: a statement or a value that the database refuses, a key
+    /// that another request has.
+    case lastingError = "lasting_error"
 }

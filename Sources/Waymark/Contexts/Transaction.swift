@@ -55,7 +55,8 @@ public struct Transaction: Sendable {
         let request = try StepValue(encoding: request)
         if request.json.utf8.count > Limits.valueBytes {
             throw WaymarkError(
-                .tooLarge, "the request is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
+                .tooLarge,
+                "the request of saga '\(S.name)' is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
         }
         try await starting(StartedSaga(saga: S.name, version: S.version, key: key, request: request.json))
     }

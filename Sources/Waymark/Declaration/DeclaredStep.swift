@@ -54,6 +54,8 @@ public final class DeclaredStep: Sendable {
 
     /// The versions in which its output's type changed.
     package let outputChanges: [Int]
+    /// The modifiers that were given more than once: only the last of each would count.
+    let repeatedModifiers: [String]
 
     init(
         name: String, formerNames: [String], kind: Kind, retry: RetryPolicy, exhaustion: Exhaustion, timeout: Duration,
@@ -62,7 +64,8 @@ public final class DeclaredStep: Sendable {
         skip: (@Sendable (any Sendable) throws -> StepValue)?,
         fallback: (@Sendable (any Sendable) throws -> StepValue)?, isRetryable: @escaping @Sendable (any Error) -> Bool,
         decodeInput: @escaping @Sendable (String) throws -> any Sendable,
-        decodeOutput: @escaping @Sendable (String, Int) throws -> any Sendable, outputChanges: [Int]
+        decodeOutput: @escaping @Sendable (String, Int) throws -> any Sendable, outputChanges: [Int],
+        repeatedModifiers: [String]
     ) {
         self.name = name
         self.formerNames = formerNames
@@ -83,6 +86,7 @@ public final class DeclaredStep: Sendable {
         self.decodeInput = decodeInput
         self.decodeOutput = decodeOutput
         self.outputChanges = outputChanges
+        self.repeatedModifiers = repeatedModifiers
     }
 
     /// Whether it is several lines of steps, each with a recovery point of its own.
@@ -91,6 +95,11 @@ public final class DeclaredStep: Sendable {
         case .parallel, .forEach: true
         default: false
         }
+    }
+
+    /// Whether it waits for another saga's answer.
+    package var isChild: Bool {
+        if case .child = kind { true } else { false }
     }
 
     /// Whether the step may be skipped.
@@ -143,6 +152,6 @@ extension DeclaredStep {
             compensation: compensation, service: service, branches: branches, inputType: inputType,
             outputType: outputType, body: map(name, body), condition: condition, skip: skip, fallback: fallback,
             isRetryable: isRetryable, decodeInput: decodeInput, decodeOutput: decodeOutput,
-            outputChanges: outputChanges)
+            outputChanges: outputChanges, repeatedModifiers: repeatedModifiers)
     }
 }

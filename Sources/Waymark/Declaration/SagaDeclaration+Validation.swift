@@ -124,6 +124,9 @@ extension SagaDeclaration {
                 call happened; orElse and rejectWhenExhausted need a reconcile
                 """)
         }
+        for modifier in step.repeatedModifiers {
+            problems.append("step '\(step.name)': \(modifier) is declared twice; one of the two would be ignored")
+        }
         problems += (step.service?.problems ?? []).map { "step '\(step.name)': \($0)" }
         problems += self.problems(of: step.kind, step.retry, step.timeout).map { "step '\(step.name)': \($0)" }
         if let undo = step.compensation {

@@ -156,6 +156,8 @@ package struct RunMachine: Sendable {
             return refused(work, traits, rejection)
         case .hopeless(let reason):
             return .park(reason)
+        case .lasting(let reason):
+            return exhausted(work, traits, parking: reason)
         case .unretryable, .unretryableNotHappened:
             return giveUp(work, traits, retryAfter: nil, sincePoint: sincePoint, using: &generator)
         case .rejected:
@@ -258,10 +260,12 @@ package struct RunMachine: Sendable {
         }
     }
 
-    private func exhausted(_ work: Work, _ traits: Traits) -> Action {
+    private func exhausted(
+        _ work: Work, _ traits: Traits, parking reason: ParkedReason = .attemptsExhausted
+    ) -> Action {
         if let verdict = state.verdict { return reject(verdict) }
         switch traits.exhaustion {
-        case .park: return .park(.attemptsExhausted)
+        case .park: return .park(reason)
         case .degrade: return .degrade(work)
         case .reject(let rejection): return reject(rejection)
         }

@@ -97,6 +97,8 @@ package enum StepFailure: Sendable, Equatable {
     case unretryable
     /// The same, and the attempt is known to have had no effect.
     case unretryableNotHappened
+    /// What no further attempt at a phase will mend: its policy counts as used up, and where it parks, this is why.
+    case lasting(ParkedReason)
     /// What no further attempt will mend, and nothing was declared for.
     case hopeless(ParkedReason)
 
@@ -105,7 +107,7 @@ package enum StepFailure: Sendable, Equatable {
         switch self {
         case .transient, .unretryable: true
         case .hopeless(let reason): reason == .unstorableOutput
-        case .rejected, .notHappened, .unretryableNotHappened: false
+        case .rejected, .notHappened, .unretryableNotHappened, .lasting: false
         }
     }
 }

@@ -35,7 +35,7 @@ public struct AtomicPhase<Input: Codable & Sendable, Output: Codable & Sendable>
     /// The isolation level of the phase's transaction; READ COMMITTED unless declared. A phase that fails with
     /// 40001 or 40P01 is rerun in place.
     public func isolation(_ isolation: PostgresIsolation) -> Self {
-        var copy = self
+        var copy = with("isolation") { _ in }
         copy.isolation = isolation
         return copy
     }

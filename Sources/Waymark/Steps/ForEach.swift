@@ -9,7 +9,7 @@
 /// The elements are committed when the step begins, and each has recovery points and idempotency keys of its own. When one
 /// is rejected no element begins a further step, what is under way is brought to its end, and every step that was
 /// committed is undone. More than `Limits.elements` elements want a child saga each: `Transaction.start`.
-public struct ForEach<Input: Codable & Sendable, Output: Codable & Sendable>: NamedStep {
+public struct ForEach<Input: Codable & Sendable, Output: Codable & Sendable>: RecordedStep {
     public var options = StepOptions()
     let name: String
     let concurrency: Int

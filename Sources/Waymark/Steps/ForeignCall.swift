@@ -22,7 +22,7 @@ public struct ForeignCall<Input: Codable & Sendable, Output: Codable & Sendable>
 
     /// Keeps to the limits of a foreign service, which every step that names it shares.
     public func through(_ service: ForeignService) -> Self {
-        with { $0.service = service }
+        with("through") { $0.service = service }
     }
 
     /// Declares the undo of this step as a call to the same foreign system, as idempotent as the step itself, with an

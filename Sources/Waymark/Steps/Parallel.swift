@@ -15,7 +15,7 @@
 ///
 /// A branch is stored under a name: that of its first step, or one that `Branch("…")` gives it. So the order in which branches
 /// are written may change while requests are inside.
-public struct Parallel<Input: Codable & Sendable, Output: Codable & Sendable>: NamedStep {
+public struct Parallel<Input: Codable & Sendable, Output: Codable & Sendable>: RecordedStep {
     public var options = StepOptions()
     let name: String
     let branches: [DeclaredBranch]

@@ -19,7 +19,7 @@ public struct Sleep: Pause, Hashable {
     /// Says what the step was called before, the oldest name first: see `NamedStep.renamed(from:)`.
     public func renamed(from names: String...) -> Self {
         var copy = self
-        copy.formerNames = names
+        copy.formerNames += names
         return copy
     }
 
@@ -33,7 +33,7 @@ public protocol Pause: Sendable {
 }
 
 /// Lets time pass until a date that the request says; none where it has passed.
-public struct SleepUntil<Value: Codable & Sendable>: NamedStep {
+public struct SleepUntil<Value: Codable & Sendable>: RecordedStep {
     public typealias Input = Value
     public typealias Output = Value
 

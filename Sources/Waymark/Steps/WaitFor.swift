@@ -3,7 +3,7 @@
 ///
 /// The event is delivered by the step's name, through `Orchestrator.signal`, HTTP or the command line. One that is early is
 /// kept. The first one counts; the same again changes nothing.
-public struct WaitFor<Input: Codable & Sendable, Event: Codable & Sendable, Output: Codable & Sendable>: NamedStep {
+public struct WaitFor<Input: Codable & Sendable, Event: Codable & Sendable, Output: Codable & Sendable>: RecordedStep {
     public var options: StepOptions
     let name: String
     let receive: @Sendable (Input, Event?) throws -> Output

@@ -2,7 +2,8 @@ public import Foundation
 
 /// The one answer to a request.
 public struct Answer: Sendable, Hashable {
-    /// The HTTP status: a success, the saga's rejection, the client's mistake, or 500 for a parked request.
+    /// The HTTP status: a success, the saga's rejection, the client's mistake, 500 for a parked request, or
+    /// 502 for one that waits for a parked one.
     public let status: Int
     /// The body's bytes: the same in every answer to the same key.
     public let body: Data
@@ -18,8 +19,15 @@ public struct Answer: Sendable, Hashable {
     /// Whether the status is 2xx.
     public var isSuccess: Bool { (200..<300).contains(status) }
 
-    /// Whether the request is accepted and waits for a person. It is the answer for now; a later repeat may hear another.
-    public var isParked: Bool { status == 500 && !replayed && problem?.type == Problem.parkedType }
+    /// Whether the request, or one that it waits for, is accepted and waits for a person. It is the answer for now; a later
+    /// repeat may hear another.
+    public var isParked: Bool {
+        switch status {
+        case 500: !replayed && problem?.type == Problem.parkedType
+        case 502: !replayed && problem?.type == Problem.childParkedType
+        default: false
+        }
+    }
 
     /// The problem document (RFC 9457) of an error answer, or nil when the body is none.
     public var problem: Problem? {
@@ -37,6 +45,7 @@ public struct Answer: Sendable, Hashable {
 /// What went wrong, as a server says it (RFC 9457).
 public struct Problem: Sendable, Hashable, Decodable {
     static let parkedType = "urn:waymark:problem:parked"
+    static let childParkedType = "urn:waymark:problem:child-parked"
 
     /// What kind of problem: stable, for programs to switch on.
     public let type: String?

@@ -23,6 +23,8 @@ extension KeyDetails {
             ("created", summary.createdAt.formatted(.iso8601)),
             ("progressed", summary.progressedAt.formatted(.iso8601)),
         ]
+        if let parent { lines.append(("parent", "\(parent.id.uuidString.lowercased()), at step \(parent.step)")) }
+        for child in children { lines.append(("child \(child.step)", child.text)) }
         if let request { lines.append(("request", request)) }
         for entry in journal {
             let output = entry.output.map { ": \($0)" } ?? ""
@@ -44,6 +46,13 @@ extension KeyDetails {
         return lines.compactMap { name, value in
             value.map { "\(name)\(String(repeating: " ", count: width - name.count))  \($0)\n" }
         }.joined()
+    }
+}
+
+extension KeyDetails.Child {
+    fileprivate var text: String {
+        let state = saga == nil ? "removed" : isDone ? "done" : parkedReason.map { "parked: \($0)" } ?? "under way"
+        return [id.uuidString.lowercased(), saga.map { "saga \($0)" }, state].compactMap(\.self).joined(separator: ", ")
     }
 }
 

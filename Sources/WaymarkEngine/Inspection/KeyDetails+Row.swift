@@ -14,9 +14,14 @@ extension KeySummary {
 }
 
 extension KeyDetails {
-    init(_ row: PostgresRow, values: Bool, audit: [AuditEntry]) throws {
+    init(_ row: PostgresRow, values: Bool, children: [ChildState], audit: [AuditEntry]) throws {
+        let parent: UUID? = try row.decode("parent_id")
+        let parentStep: String? = try row.decode("parent_event")
         self.init(
-            summary: try KeySummary(row), sagaVersion: try row.decode("saga_version"),
+            summary: try KeySummary(row), parent: parent.map { Parent(id: $0, step: parentStep ?? "?") },
+            children: children.map {
+                Child(step: $0.step, id: $0.id, saga: $0.saga, isDone: $0.isDone, parkedReason: $0.parkedReason)
+            }, sagaVersion: try row.decode("saga_version"),
             direction: try row.decode("direction"), fence: try row.decode("fence"),
             lockedBy: try row.decode("locked_by"), leaseSeconds: try row.decode("lease_seconds"),
             lastError: try row.decode("last_error"), parkedReason: try row.decode("parked_reason"),

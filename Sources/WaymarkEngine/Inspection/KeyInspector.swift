@@ -67,7 +67,7 @@ public struct KeyInspector: Sendable {
         let row = try await postgres.query(
             """
             SELECT id, scope, key, saga, recovery_point, \(unescaped: Self.state) AS state, attempts, created_at, progressed_at,
-                saga_version, direction, fence, locked_by,
+                saga_version, direction, fence, locked_by, parent_id, parent_event,
                 CASE WHEN lease_until > now() THEN extract(epoch FROM lease_until - now())::float8 END AS lease_seconds,
                 \(unescaped: Self.due), last_error, parked_reason, response_status, journal::text AS journal,
                 branches::text AS branches, events::text AS events, extract(epoch FROM now())::float8 AS read_at,
@@ -77,7 +77,8 @@ public struct KeyInspector: Sendable {
             """
         ).first
         guard let row else { return nil }
-        return try KeyDetails(row, values: values, audit: await audit(of: id))
+        let children = try await postgres.query(KeyStatements.children(of: [id], in: keys)).map(ChildState.init)
+        return try KeyDetails(row, values: values, children: children, audit: await audit(of: id))
     }
 
     /// What people did to a key, the earliest first; also where the key itself is gone.

@@ -75,7 +75,28 @@ public struct KeyDetails: Codable, Sendable, Hashable {
         public let payload: String?
     }
 
+    /// The request whose step waits for this one's answer.
+    public struct Parent: Codable, Sendable, Hashable {
+        public let id: UUID
+        /// The waiting step; of a ForEach with the element.
+        public let step: String
+    }
+
+    /// A request of another saga that a step has started, and whose answer it waits for or has got.
+    public struct Child: Codable, Sendable, Hashable {
+        /// The step; of a ForEach with the element.
+        public let step: String
+        public let id: UUID
+        /// Nil where its key was removed.
+        public let saga: String?
+        public let isDone: Bool
+        public let parkedReason: String?
+    }
+
     public let summary: KeySummary
+    public let parent: Parent?
+    /// In the order in which they were started.
+    public let children: [Child]
     public let sagaVersion: Int
     public let direction: String
     public let fence: Int

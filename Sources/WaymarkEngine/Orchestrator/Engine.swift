@@ -88,7 +88,10 @@ final class Engine: Sendable {
         }
         guard row.scope == scope.description, row.key == started.key.description, row.saga == started.saga,
             request.fingerprint.matches(row.fingerprint)
-        else { throw WaymarkError(.keyTaken, "the key belongs to another request", field: IdempotencyKey.field) }
+        else {
+            throw WaymarkError(
+                .keyTaken, "the key for saga '\(started.saga)' belongs to another request", field: IdempotencyKey.field)
+        }
     }
 
     /// Enters `hold`, runs `body` in a task that it can cancel, and leaves.

@@ -88,6 +88,9 @@ enum EngineLimits {
     static let quarantinePause: Duration = .seconds(30)
     /// How often it is looked which sagas are.
     static let quarantineLook: Duration = .seconds(5)
+    /// How deep a parked child is looked for below the request that is asked about: one read per level, and a child of a
+    /// child of a child is rare.
+    static let childLevels = 5
     /// What a caller whose key is being worked on is told to wait: most requests are over by then.
     static let runningRetryAfter: Duration = .seconds(1)
 }

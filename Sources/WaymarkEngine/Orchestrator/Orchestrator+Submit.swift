@@ -199,12 +199,32 @@ extension Orchestrator {
         let accepted = incoming.saga.declaration.accepted
         let isKnown = row.needs.allSatisfy { accepted.contains($0) }
         if wait > .zero || !isKnown {
+            if let child = try await parkedChild(of: row, incoming.saga.declaration) {
+                return .inProgress(
+                    SagaProgress(
+                        cause: .blocked, recoveryPoint: row.recoveryPoint, retryAfter: min(wait, row.patience),
+                        parkedChild: child))
+            }
             return .inProgress(
                 SagaProgress(
                     cause: row.isWaiting ? .waiting : .backoff, recoveryPoint: row.recoveryPoint,
                     retryAfter: row.isExpecting ? min(wait, row.patience) : wait))
         }
         return try await claim(incoming, fence: row.fence)
+    }
+
+    /// The request of another saga for which this one waits, and which is parked; also one that a child of it waits for.
+    @inline(never)
+    private func parkedChild(of row: ObservedRow, _ declaration: SagaDeclaration) async throws -> ParkedChild? {
+        guard declaration.plan.steps.contains(where: \.isChild) else { return nil }
+        var parents = [row.id]
+        for _ in 0..<EngineLimits.childLevels where !parents.isEmpty {
+            let query = engine.statements.children(of: parents)
+            let children = try await engine.postgres.query(query).map(ChildState.init)
+            for case let parked? in children.lazy.map(\.parked) { return parked }
+            parents = children.filter { !$0.isDone && $0.saga != nil }.map(\.id)
+        }
+        return nil
     }
 
     private func claim(_ incoming: IncomingRequest, fence: Int) async throws -> Submission? {

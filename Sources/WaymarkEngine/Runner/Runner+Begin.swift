@@ -142,16 +142,21 @@ extension Runner {
         let child = try AcceptedRequest(
             saga: saga, version: version, json: request.json, key: key, scope: context.scope)
         let start = statements.start(child, parent: (context.id, event))
+        let owner = statements.isChild(child.context.id, of: context.id, saga: saga)
         let wait = Self.childPatience
+        let entry = childEntry(work, child.context.id)
         let update =
             line.isMain
             ? statements.rest(
-                context.id, fence: fence, from: work.from, to: point, until: .after(wait), event: event)
+                context.id, fence: fence, from: work.from, to: point, until: .after(wait), event: event, entry: entry)
             : statements.move(
                 context.id, fence: fence, line.id, from: work.from, BranchState(point: point, event: event),
-                isProgress: true, due: wait)
+                isProgress: true, due: wait, entry: entry)
         let written = await self.key.write(line.id, landed: { $0.recoveryPoint == point }) { postgres in
-            try await postgres.inOneGo([start, update])
+            try await postgres.startChild(start, owner, update, saga: saga)
+        }
+        if case .failed(let error) = written, let reason = ParkedReason(lasting: error) {
+            return .next(fail(work, .lasting(reason), Self.text(of: error)))
         }
         let progress = SagaProgress(cause: .waiting, recoveryPoint: point, retryAfter: EngineLimits.runningRetryAfter)
         engine.dueNow.ring()
@@ -161,18 +166,33 @@ extension Runner {
                 ? .concluded(.progress(progress)) : .branch(.waiting(until: now + wait, event: event, isIdle: false)))
     }
 
+    /// What tells whoever looks at the key which child it waits for.
+    private func childEntry(_ work: Work, _ child: UUID) -> JournalEntry {
+        let point = RecoveryPoint(step: plan[work.step].name, stage: .waiting, element: work.element)
+        return JournalEntry(
+            step: point.description, output: JSONValue.string(child.uuidString.lowercased()).canonical,
+            attempt: machine.state.attempts, version: saga.declaration.version)
+    }
+
     /// A child's answer wakes its parent; this is for an answer that was lost with what somebody did to the tables.
     static let childPatience: Duration = .hours(1)
 }
 
 extension PostgresClient {
-    /// Runs statements in one transaction; false, and nothing done, when the last one, a guarded update, found no row, or
-    /// when it is not known whether they were committed.
-    fileprivate func inOneGo(_ statements: [PostgresQuery]) async throws -> Bool {
+    /// Inserts a child and moves its parent, in one transaction; false, and nothing done, when the guarded update of the
+    /// parent found no row, or when it is not known whether they were committed.
+    /// - Parameter owner: asks whether the row with the child's id is the child.
+    fileprivate func startChild(
+        _ start: PostgresQuery, _ owner: PostgresQuery, _ update: PostgresQuery, saga: String
+    ) async throws -> Bool {
         struct NotOurs: Error {}
         do {
             try await withTransaction { transaction in
-                if try await transaction.pipeline(statements).last?.isEmpty != false { throw NotOurs() }
+                let answers = try await transaction.pipeline([start, owner, update])
+                if answers[2].isEmpty { throw NotOurs() }
+                if answers[1].isEmpty {
+                    throw PostgresError(.unexpectedRowCount, "the key for saga '\(saga)' belongs to another request")
+                }
             }
             return true
         } catch is NotOurs {

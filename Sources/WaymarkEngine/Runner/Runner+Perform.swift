@@ -238,7 +238,9 @@ extension Runner {
         case .lost: return .lost
         case .failed(let error):
             // Never as a conflict: only the write would be to be repeated, and not what was called.
-            return error.mayPass ? .unreachable(error) : verdict(on: error, of: work)
+            if error.mayPass { return .unreachable(error) }
+            if let reason = ParkedReason(lasting: error) { return .failed(.hopeless(reason), Self.text(of: error)) }
+            return verdict(on: error, of: work)
         }
     }
 

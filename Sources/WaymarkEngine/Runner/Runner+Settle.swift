@@ -44,6 +44,11 @@ extension Runner {
         case .committed(let value, let mark): return .committed(value, mark)
         case .called(let call): return .called(call)
         case .refused(let delay): return .refused(delay)
+        case .failed(.lasting(let reason), let error) where reruns.outages > 0:
+            // What it collided with may be an earlier try's, committed meanwhile.
+            let place = await whereabouts(of: work)
+            if case .committed(let value) = place { return .committed(value, nil) }
+            return .failed(.lasting(reason), error)
         case .failed(let failure, let error): return .failed(failure, error)
         case .interrupted: return .interrupted
         case .lost: return .lost
@@ -111,32 +116,44 @@ extension Runner {
         case let error as PostgresTransactionError:
             // A failing guard (1/0), a lost connection, an unknown outcome: the row tells. Anything else at COMMIT is
             // the transaction's own failure, such as a deferred constraint's.
-            return verdict(on: error.error, of: work, mayBeCommitted: true)
+            return verdict(on: error.error, of: work, mayBeCommitted: error.stage != .commit)
         case let error as PostgresError:
             return verdict(on: error, of: work, mayBeCommitted: false)
         case let error as UnstorableOutput:
             return .failed(.hopeless(.unstorableOutput), Self.text(of: error))
-        case _ where work.direction == .forward && !plan[work.step].isRetryable(error):
-            let isKnown = (error as? TransientError)?.nothingHappened == true
-            return .failed(isKnown ? .unretryableNotHappened : .unretryable, Self.text(of: error))
-        case let transient as TransientError:
-            let failure: StepFailure =
-                transient.nothingHappened
-                ? .notHappened(retryAfter: transient.retryAfter) : .transient(retryAfter: transient.retryAfter)
-            return .failed(failure, Self.text(of: transient))
         case is StepTimeout:
-            return .failed(.transient(retryAfter: nil), "the step timed out")
+            return .failed(failure(ofTrying: work, error), "the step timed out")
         default:
-            return .failed(.transient(retryAfter: nil), Self.text(of: error))
+            return .failed(failure(ofTrying: work, error), Self.text(of: error))
         }
+    }
+
+    /// What an error that a body or its commit threw comes to, by the step's policy.
+    private func failure(ofTrying work: Work, _ error: any Error) -> StepFailure {
+        let step = plan[work.step]
+        let mayMend =
+            work.direction == .forward ? step.isRetryable(error) : !isPhase(work) || RetryPolicy.mayMend(error)
+        let transient = error as? TransientError
+        let isKnown = transient?.nothingHappened == true
+        if mayMend {
+            return isKnown
+                ? .notHappened(retryAfter: transient?.retryAfter) : .transient(retryAfter: transient?.retryAfter)
+        }
+        if isPhase(work), let reason = ParkedReason(lasting: error) { return .lasting(reason) }
+        return isKnown ? .unretryableNotHappened : .unretryable
+    }
+
+    private func isPhase(_ work: Work) -> Bool {
+        let step = plan[work.step]
+        if case .atomicPhase? = work.direction == .forward ? step.kind : step.compensation?.kind { return true }
+        return false
     }
 
     private func verdict(on error: PostgresError, of work: Work, mayBeCommitted: Bool) -> Verdict {
         if error.isSerializationConflict { return .conflict(Self.text(of: error)) }
         let isGuard = mayBeCommitted && error.sqlState == .divisionByZero
         if isGuard || error.isUnavailable || error.code == .commitOutcomeUnknown { return .uncertain(error) }
-        let isRetryable = work.direction == .compensating || plan[work.step].isRetryable(error)
-        return .failed(isRetryable ? .transient(retryAfter: nil) : .unretryable, Self.text(of: error))
+        return .failed(failure(ofTrying: work, error), Self.text(of: error))
     }
 
     /// An error as the row keeps it, for operators. The server's detail is left out: it quotes row values.
@@ -144,7 +161,7 @@ extension Runner {
         var text = "\(type(of: error)): \(error)"
         if let error = error as? PostgresError {
             let state = error.sqlState.map { " \($0)" } ?? ""
-            text = "PostgresError \(error.code)\(state): \(error.message)"
+            text = "PostgresError \(error.code)\(state): \(error.message)\(error.whatIsNotNamed)"
         }
         return plain(text)
     }
@@ -166,6 +183,14 @@ extension Error {
 }
 
 extension PostgresError {
+    /// The constraint and the column that it is about, where its message does not name them.
+    fileprivate var whatIsNotNamed: String {
+        [("constraint", constraint), ("table", table), ("column", column)].map { word, name in
+            guard let name, !message.contains(name) else { return "" }
+            return "; \(word) \(name)"
+        }.joined()
+    }
+
     /// The database cannot be used right now, through no fault of the statement.
     package var isUnavailable: Bool {
         isConnectionLost || code == .poolTimeout || sqlState?.classCode == "53"

@@ -73,7 +73,10 @@ extension Runner {
             return await release(after: Self.childPatience, attempts: attempts, events: [name], cause: .waiting)
         }
         do {
-            if let rejection = StoredAnswer(status: Int(status) ?? 500, body: json).rejection { throw rejection }
+            if let rejection = StoredAnswer(status: Int(status) ?? 500, body: json).rejection {
+                guard plan[work.step].exhaustion == .degrade else { throw rejection }
+                return await degrade(work)
+            }
             let value = try body.receive(input(of: work), json)
             return await progression(of: work, settle(work) { await commitResult(work, value) })
         } catch {

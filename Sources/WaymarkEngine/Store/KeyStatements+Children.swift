@@ -19,6 +19,11 @@ extension KeyStatements {
         """
     }
 
+    /// Gives a row where a key is the child of another.
+    func isChild(_ id: UUID, of parent: UUID, saga: String) -> PostgresQuery {
+        "SELECT 1 FROM \(unescaped: keys) WHERE id = \(id) AND parent_id = \(parent) AND saga = \(saga)"
+    }
+
     /// Adds to an update that finishes a key that its answer is delivered to its parent, in the same statement.
     /// It fails, as that of `orFail(_:)` does, when it found no row.
     func waking(_ finish: PostgresQuery) -> PostgresQuery {

@@ -90,27 +90,31 @@ extension KeyStatements {
 
     /// Commits that nothing is to be done until `end`, and gives the lease back. Waking counts no attempt. An event that is
     /// there already ends the rest at once.
+    /// - Parameter entry: what is to be remembered of its beginning; only of a rest for so long.
     func rest(
-        _ id: UUID, fence: Int, from: String, to: String, until end: Wake, event: String? = nil
+        _ id: UUID, fence: Int, from: String, to: String, until end: Wake, event: String? = nil,
+        entry: JournalEntry? = nil
     ) -> PostgresQuery {
+        let entry = appended(entry)
         switch end {
         case .after(let delay):
-            """
-            UPDATE \(unescaped: keys)
-            SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
-                locked_by = NULL, run_at = now() + CASE WHEN events ? coalesce(\(event)::text, '') THEN 0 ELSE 1 END
-                    * \(delay.inSeconds) * interval '1 second'
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
-            RETURNING 1
-            """
+            return """
+                UPDATE \(unescaped: keys)
+                SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
+                    locked_by = NULL, run_at = now() + CASE WHEN events ? coalesce(\(event)::text, '') THEN 0 ELSE 1 END
+                        * \(delay.inSeconds) * interval '1 second',
+                    journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at))
+                WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
+                RETURNING 1
+                """
         case .at(let date):
-            """
-            UPDATE \(unescaped: keys)
-            SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
-                locked_by = NULL, run_at = \(date)
-            WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
-            RETURNING 1
-            """
+            return """
+                UPDATE \(unescaped: keys)
+                SET recovery_point = \(to), attempts = 0, deaths = 0, progressed_at = now(), last_error = NULL, lease_until = now(),
+                    locked_by = NULL, run_at = \(date)
+                WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(from) AND direction = 'forward' AND done IS NOT TRUE
+                RETURNING 1
+                """
         }
     }
 

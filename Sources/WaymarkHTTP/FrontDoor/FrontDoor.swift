@@ -24,6 +24,7 @@ public import WaymarkEngine
 /// | 409 with Retry-After | the first request with this key is still being worked on |
 /// | 422 | the key belongs to another request |
 /// | 500 | parked: a person has to look |
+/// | 502 with Retry-After | accepted, and waiting for a child saga that is parked; `child` is its key's id |
 /// | 503 with Retry-After | accepted, and an attempt failed: the work goes on; or the database is away |
 public struct FrontDoor<Caller: Principal>: Sendable {
     /// Bytes of a request's body: four times what a saga's request may be, for forms and spaces.

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Waymark
@@ -29,6 +30,7 @@ extension Submission {
                 retryAfter: progress.retryAfter
             ).response
         case .inProgress(let progress) where progress.cause == .waiting: return .waiting(progress)
+        case .inProgress(let progress) where progress.cause == .blocked: return .blocked(progress)
         case .inProgress(let progress):
             return Problem(
                 .unfinished, "The request is accepted and goes on by itself; ask again with the same key.",
@@ -60,6 +62,17 @@ extension Response {
         var response = Response.json(.accepted, (try? JSONCoding.encode(document)) ?? "{}")
         response.setRetryAfter(min(progress.retryAfter, longestRetryAfter))
         return response
+    }
+
+    /// 502: nothing happens before a person has seen to another request.
+    fileprivate static func blocked(_ progress: SagaProgress) -> Response {
+        let child = progress.parkedChild
+        let what = child.map { "request \($0.id.uuidString.lowercased()) of saga '\($0.saga)'" } ?? "another request"
+        let reason = child.map { " (\($0.reason.rawValue))" } ?? ""
+        return Problem(
+            .childParked, "The request is accepted and waits for \(what), which waits for a person\(reason).",
+            retryAfter: min(progress.retryAfter, longestRetryAfter), child: child?.id
+        ).response
     }
 
     /// Of a wait that may be days: whoever asks now and then hears soon enough that it is over.

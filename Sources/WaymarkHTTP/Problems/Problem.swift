@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Waymark
@@ -26,6 +27,8 @@ struct Problem: Error, Sendable {
             status: .unprocessableContent, word: "idempotency-key-reused",
             title: "Idempotency key used for another request")
         static let parked = Kind(status: .internalServerError, word: "parked", title: "Request needs attention")
+        static let childParked = Kind(
+            status: .badGateway, word: "child-parked", title: "Request waits for another that needs attention")
         static let failed = Kind(status: .internalServerError, word: "internal-error", title: "Internal error")
         static let unfinished = Kind(status: .serviceUnavailable, word: "unfinished", title: "Request not finished yet")
         static let unavailable = Kind(
@@ -41,11 +44,14 @@ struct Problem: Error, Sendable {
     let detail: String
     let field: String?
     let retryAfter: Duration?
+    /// The id of the key that it is about, where that is not the request's own.
+    let child: UUID?
 
-    init(_ kind: Kind, _ detail: String, field: String? = nil, retryAfter: Duration? = nil) {
+    init(_ kind: Kind, _ detail: String, field: String? = nil, retryAfter: Duration? = nil, child: UUID? = nil) {
         self.kind = kind
         self.detail = detail
         self.field = field
+        self.child = child
         self.retryAfter = retryAfter
     }
 
@@ -55,12 +61,13 @@ struct Problem: Error, Sendable {
         let status: Int
         let detail: String
         let field: String?
+        let child: String?
     }
 
     var response: Response {
         let document = Document(
             type: "urn:waymark:problem:\(kind.word)", title: kind.title, status: kind.status.code, detail: detail,
-            field: field)
+            field: field, child: child?.uuidString.lowercased())
         // Strings and an integer always encode.
         var response = Response.problem(kind.status, (try? JSONCoding.encode(document)) ?? "{}")
         if kind.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }

@@ -60,6 +60,7 @@ import Testing
             ParkedReason.allCases.map(\.rawValue)
                 == [
                     "attempts_exhausted", "horizon_passed", "unreadable_state", "outcome_unknown", "unstorable_output",
+                    "constraint_violated", "lasting_error",
                 ]
         )
     }

@@ -36,6 +36,46 @@ import Testing
         #expect(result.diagnostics.contains(expected), "\(result.diagnostics)")
     }
 
+    @Test(
+        "Modifiers that a step would ignore are none of its",
+        arguments: [
+            (#"Child("had", Inner.self, request: { (n: Int) in n }) { n, _ in n }"#, ".retry(.none)", "retry"),
+            (
+                #"Child("had", Inner.self, request: { (n: Int) in n }) { n, _ in n }"#, ".timeout(.seconds(1))",
+                "timeout"
+            ),
+            (
+                #"Child("had", Inner.self, request: { (n: Int) in n }) { n, _ in n }"#,
+                #".rejectWhenExhausted(status: 503, type: "late", title: "Late.")"#, "rejectWhenExhausted"
+            ),
+            (
+                #"Choose("went", by: { (n: Int) in Way.here }) { way in switch way { case .here: noted() } }"#,
+                ".outputChanged(in: 2, from: Int.self) { $0 }", "outputChanged"
+            ),
+            (
+                #"WaitFor("told", event: Int.self, timeout: .hours(1)) { (n: Int, _: Int?) in n }"#, ".retry(.none)",
+                "retry"
+            ),
+            (#"SleepUntil("due") { (_: Int) in Date.now }"#, ".timeout(.seconds(1))", "timeout"),
+        ])
+    func aModifierThatWouldDoNothingDoesNotCompile(step: String, modifier: String, name: String) throws {
+        let saga = { (modifier: String) in
+            """
+            import Foundation
+            import Waymark
+            enum Way: String, CaseIterable { case here }
+            func noted() -> AtomicPhase<Int, Int> { AtomicPhase("noted") { (n: Int, _: Transaction) in n } }
+            struct Inner: Saga { static let name = "inner"; var body: some Step<Int, Int> { noted() } }
+            struct Outer: Saga { static let name = "outer"; var body: some Step<Int, Int> { \(step)\(modifier) } }
+            """
+        }
+        let control = try Compiler().typeCheck(text: saga(""))
+        #expect(control.succeeded, "\(control.diagnostics)")
+        let result = try Compiler().typeCheck(text: saga(modifier))
+        #expect(!result.succeeded)
+        #expect(result.diagnostics.contains("'\(name)'"), "\(result.diagnostics)")
+    }
+
     @Test func aSagaWithoutStepsDoesNotCompile() throws {
         let result = try Compiler().typeCheck(fixture: "Stepless")
         #expect(!result.succeeded)

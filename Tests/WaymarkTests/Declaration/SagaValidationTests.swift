@@ -1,5 +1,7 @@
+import PostgresPQ
 import Testing
-import Waymark
+
+@testable import Waymark
 
 /// Every problem a declaration can have, word for word: it is all that an author gets to see.
 @Suite struct SagaValidationTests {
@@ -50,6 +52,33 @@ import Waymark
     @Test func repeatedPoints() throws {
         let repeated = "step 'a': another step has the same recovery point"
         #expect(try problems([phase("a"), call("a"), phase("b"), phase("a")]) == [repeated, repeated])
+    }
+
+    /// The first of two was ignored: a compensation that never ran, a condition that nobody asked.
+    @Test func modifiersThatAreGivenTwice() throws {
+        let undo: @Sendable (Int, Transaction) async throws -> Void = { _, _ in }
+        let steps: [(AtomicPhase<Int, Int>, String)] = [
+            (phase("a").retry(.none).retry(.exponential()), "retry"),
+            (phase("a").timeout(.seconds(1)).timeout(.seconds(2)), "timeout"),
+            (phase("a").compensate(undo).compensate(undo), "compensate"),
+            (phase("a").when { $0 > 0 }.when { $0 < 9 }, "when"),
+            (
+                phase("a").orElse(1).rejectWhenExhausted(status: 409, type: "no", title: "No."),
+                "orElse or rejectWhenExhausted"
+            ),
+        ]
+        for (step, modifier) in steps {
+            #expect(
+                try problems([step, phase("z")])
+                    == ["step 'a': \(modifier) is declared twice; one of the two would be ignored"])
+        }
+    }
+
+    /// Names of the past come one after the other, also where each was declared when it went.
+    @Test func everyFormerNameCounts() throws {
+        let step = try SagaDeclaration(Assembled([phase("c").renamed(from: "a").renamed(from: "b")])).steps[0]
+        #expect(step.formerNames == ["a", "b"])
+        #expect(step.originalName == "a")
     }
 
     @Test func tooManySteps() throws {

@@ -81,6 +81,8 @@ private struct Pricing: Saga {
             .rejectWhenExhausted(status: 503, type: "carrier_down", title: "…")
         ForeignCall("signed", .natural, agree)
             .retry(.none)
+        AtomicPhase("booked") { (quote: Quote, tx: Transaction) in quote }
+            .retry(.fixed(attempts: 20, every: .seconds(1)), onViolationOf: "rooms_one_guest_at_a_time")
     }
     func quote(_ order: Order, _ call: Call) async throws -> Quote { Quote() }
     func agree(_ quote: Quote, _ call: Call) async throws -> Quote { throw TransientError("", retryAfter: .seconds(1)) }
@@ -165,6 +167,7 @@ private struct Application: Saga {
             return order
         }
         Child("identity_checked", DoorOpening.self, request: { $0 }) { (application: Order, verdict: Done) in verdict }
+            .orElse(Done())
     }
 }
 

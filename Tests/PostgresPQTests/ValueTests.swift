@@ -70,16 +70,43 @@ import WaymarkTesting
                 #expect(same == date)
                 #expect(stored - 978_307_200_000_000 == micro)
             }
-            let rows = try await connection.query(
-                "SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, \(Date.distantFuture)::text, '2000-01-02'::date"
-            )
-            let (future, past, text, day) = try rows[0].decode((Date, Date, String, Date).self)
-            #expect(future == .distantFuture && past == .distantPast && text == "infinity")
+            let rows = try await connection.query("SELECT '2000-01-02'::date")
+            let day = try rows[0].decode(Date.self)
             #expect(day == Date(timeIntervalSince1970: 946_771_200))
             let error = await postgresError {
                 _ = try await connection.query("SELECT \(Date(timeIntervalSince1970: .nan))")
             }
             #expect(error?.code == .encoding)
+        }
+    }
+
+    @Test func infinityIsAValueOfItsOwnAndNoDateIsStoredAsIt() async throws {
+        try await withTestConnection { connection in
+            let infinities = try await connection.query(
+                "SELECT 'infinity'::timestamptz AS t, '-infinity'::date AS d, \([PostgresTimestamp.infinity, .negativeInfinity])::text[]"
+            )
+            let (future, past, texts) = try infinities[0].decode((PostgresTimestamp, PostgresTimestamp, [String]).self)
+            #expect(future == .infinity && past == .negativeInfinity && texts == ["infinity", "-infinity"])
+            let error = #expect(throws: PostgresError.self) { try infinities[0].decode("t", as: Date.self) }
+            #expect(error?.code == .decoding)
+            for (date, text) in [
+                (Date.distantFuture, "4001-01-01 00:00:00"), (.distantPast, "0001-01-01 00:00:00"),
+                (Date(timeIntervalSince1970: 9_224_318_015_999), "294276-12-31 23:59:59"),
+                (Date(timeIntervalSince1970: -210_866_803_200), "4713-11-24 00:00:00 BC"),
+            ] {
+                let rows = try await connection.query(
+                    "SELECT \(date), (\(date)::timestamptz AT TIME ZONE 'UTC')::text, \(PostgresTimestamp.date(date))")
+                let (read, stored, same) = try rows[0].decode((Date, String, PostgresTimestamp).self)
+                #expect(read == date && same == .date(date))
+                // Foundation counts the days before 1582 by the Julian calendar, and PostgreSQL does not.
+                #expect(stored == text || date < Date(timeIntervalSince1970: -12_219_292_800), "\(stored)")
+            }
+            for seconds in [9_224_318_016_000, -210_866_803_201, 1e300, .infinity, -.infinity, .nan] {
+                let error = await postgresError {
+                    _ = try await connection.query("SELECT \(Date(timeIntervalSince1970: seconds))")
+                }
+                #expect(error?.code == .encoding, "\(seconds)")
+            }
         }
     }
 

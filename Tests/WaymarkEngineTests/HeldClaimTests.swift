@@ -21,7 +21,8 @@ import WaymarkTesting
             let client = world.database.client
             let key = try IdempotencyKey("k1")
             let orchestrator = try world.orchestrator()
-            let request = try AcceptedRequest(saga: Note.name, version: 1, json: "1", key: key, scope: world.scope)
+            let request = try AcceptedRequest(
+                saga: Note.name, version: 1, request: StepValue(value: 1, json: "1"), key: key, scope: world.scope)
             try await client.execute(orchestrator.engine.statements.start(request))
 
             let repeated = Hold(id: request.context.id, saga: Note.name, fingerprint: request.fingerprint)

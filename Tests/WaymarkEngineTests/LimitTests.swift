@@ -232,7 +232,8 @@ private final class Traffic: Sendable {
     private static func accept(_ saga: String, _ n: Int, _ world: World) async throws {
         let key = try IdempotencyKey("\(saga)-\(n)")
         let statements = KeyStatements(schema: .waymark, holder: "t", lease: .seconds(15), retention: .hours(1))
-        let request = try AcceptedRequest(saga: saga, version: 1, json: "\(n)", key: key, scope: world.scope)
+        let request = try AcceptedRequest(
+            saga: saga, version: 1, request: StepValue(value: 1, json: "\(n)"), key: key, scope: world.scope)
         try await world.database.client.execute(statements.start(request))
     }
 }

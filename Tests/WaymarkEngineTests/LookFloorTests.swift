@@ -113,7 +113,8 @@ import WaymarkTesting
         let statements = KeyStatements(schema: .waymark, holder: "t", lease: .seconds(15), retention: .hours(1))
         for key in keys {
             let request = try AcceptedRequest(
-                saga: saga, version: 1, json: "1", key: IdempotencyKey(key), scope: world.scope)
+                saga: saga, version: 1, request: StepValue(value: 1, json: "1"), key: IdempotencyKey(key),
+                scope: world.scope)
             try await world.database.client.execute(statements.start(request))
             try await world.database.client.execute(
                 "UPDATE waymark.keys SET run_at = \(unescaped: due) WHERE key = \(key)")

@@ -119,7 +119,8 @@ import WaymarkTesting
         try await Harness.with { harness in
             // A process that was stopped between insert and COMMIT: its key is neither there nor not there.
             let request = try AcceptedRequest(
-                saga: PlaceOrder.name, version: 1, json: "{}", key: IdempotencyKey("same"), scope: harness.scope)
+                saga: PlaceOrder.name, version: 1, request: StepValue(value: 1, json: "{}"),
+                key: IdempotencyKey("same"), scope: harness.scope)
             let others = KeyStatements(schema: .waymark, holder: "other", lease: .seconds(15), retention: .hours(24))
             try await harness.database.client.withTransaction { transaction in
                 _ = try await transaction.query(others.accept([.init(request: request)]))

@@ -21,6 +21,15 @@ import WaymarkTesting
         }
     }
 
+    /// Where a process went on with more than it had stored, an undisturbed run would note it and find its row, and one after
+    /// a crash would not.
+    @Test func whatIsNotStoredMakesNoDifferenceAfterACrash() async throws {
+        var matrix = CrashMatrix(TakeSlot(), script: TakeSlot.script)
+        matrix.faults = [.crash, .answerLost]
+        let report = try await matrix.run(TakeSlot.Slot(at: Date(timeIntervalSince1970: 1_700_000_000.123456)))
+        #expect(report.cells.filter { !$0.isStruck }.isEmpty)
+    }
+
     @Test func aCounterBesideTheGuardIsCaught() async throws {
         let counter = RecordingService("counter")
         var saga = Purchase(payments: RecordingService("payments"))

@@ -91,3 +91,31 @@ struct Payout: Saga {
 
     func book(_ order: Order, _ tx: Transaction) async throws -> Order { order }
 }
+
+/// Takes a slot, and finds it again by a date with microseconds; what it notes is not stored with its output.
+struct TakeSlot: Saga {
+    struct Slot: Codable, Sendable {
+        let at: Date
+        var note = "none"
+
+        enum CodingKeys: String, CodingKey { case at }
+    }
+
+    static let name = "take-slot"
+    static let script = "CREATE TABLE slots (at timestamptz PRIMARY KEY, note text);"
+
+    var body: some Step<Slot, Slot> {
+        AtomicPhase("taken", take)
+        AtomicPhase("noted", note)
+    }
+
+    func take(_ slot: Slot, _ tx: Transaction) async throws -> Slot {
+        try await tx.execute("INSERT INTO slots VALUES (\(slot.at))")
+        return Slot(at: slot.at, note: "live")
+    }
+
+    func note(_ slot: Slot, _ tx: Transaction) async throws -> Slot {
+        try await tx.execute("UPDATE slots SET note = \(slot.note) WHERE at = \(slot.at)")
+        return slot
+    }
+}

@@ -79,8 +79,8 @@ public enum ParkedReason: String, Sendable, CaseIterable {
     case unreadableState = "unreadable_state"
     /// A call may have happened, and nobody but a person can find out.
     case outcomeUnknown = "outcome_unknown"
-    /// What a step gives cannot be stored (its output, a job, another saga's request): it is over the limit, or holds a NUL
-    /// character.
+    /// What a step gives cannot be stored (its output, a job, another saga's request): it is over the limit, holds a NUL
+    /// character, or does not read back. Or the date until which a step sleeps cannot be stored.
     case unstorableOutput = "unstorable_output"
     /// A constraint of the application's database does not hold; the key's last error names it.
     case constraintViolated = "constraint_violated"

@@ -58,7 +58,7 @@ public struct Transaction: Sendable {
                 .tooLarge,
                 "the request of saga '\(S.name)' is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
         }
-        try await starting(StartedSaga(saga: S.name, version: S.version, key: key, request: request.json))
+        try await starting(StartedSaga(saga: S.name, version: S.version, key: key, request: request))
     }
 
     /// Does what a write-only phase's body appended.
@@ -76,7 +76,7 @@ package struct StartedSaga: Sendable {
     package let saga: String
     package let version: Int
     package let key: IdempotencyKey
-    package let request: String
+    package let request: StepValue
 }
 
 /// A job on its way into the phase's commit.

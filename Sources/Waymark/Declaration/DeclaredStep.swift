@@ -57,6 +57,9 @@ public final class DeclaredStep: Sendable {
     /// The modifiers that were given more than once: only the last of each would count.
     let repeatedModifiers: [String]
 
+    /// The bytes that its output takes at most, where that is declared.
+    public let outputBytes: Int?
+
     init(
         name: String, formerNames: [String], kind: Kind, retry: RetryPolicy, exhaustion: Exhaustion, timeout: Duration,
         compensation: DeclaredCompensation?, service: ForeignService?, branches: [DeclaredBranch], inputType: String,
@@ -65,7 +68,7 @@ public final class DeclaredStep: Sendable {
         fallback: (@Sendable (any Sendable) throws -> StepValue)?, isRetryable: @escaping @Sendable (any Error) -> Bool,
         decodeInput: @escaping @Sendable (String) throws -> any Sendable,
         decodeOutput: @escaping @Sendable (String, Int) throws -> any Sendable, outputChanges: [Int],
-        repeatedModifiers: [String]
+        repeatedModifiers: [String], outputBytes: Int?
     ) {
         self.name = name
         self.formerNames = formerNames
@@ -87,6 +90,7 @@ public final class DeclaredStep: Sendable {
         self.decodeOutput = decodeOutput
         self.outputChanges = outputChanges
         self.repeatedModifiers = repeatedModifiers
+        self.outputBytes = outputBytes
     }
 
     /// Whether it is several lines of steps, each with a recovery point of its own.
@@ -152,6 +156,6 @@ extension DeclaredStep {
             compensation: compensation, service: service, branches: branches, inputType: inputType,
             outputType: outputType, body: map(name, body), condition: condition, skip: skip, fallback: fallback,
             isRetryable: isRetryable, decodeInput: decodeInput, decodeOutput: decodeOutput,
-            outputChanges: outputChanges, repeatedModifiers: repeatedModifiers)
+            outputChanges: outputChanges, repeatedModifiers: repeatedModifiers, outputBytes: outputBytes)
     }
 }

@@ -127,6 +127,9 @@ extension SagaDeclaration {
         for modifier in step.repeatedModifiers {
             problems.append("step '\(step.name)': \(modifier) is declared twice; one of the two would be ignored")
         }
+        if let bytes = step.outputBytes, bytes < 1 {
+            problems.append("step '\(step.name)': its output takes \(bytes) bytes at most; that must be positive")
+        }
         problems += (step.service?.problems ?? []).map { "step '\(step.name)': \($0)" }
         problems += self.problems(of: step.kind, step.retry, step.timeout).map { "step '\(step.name)': \($0)" }
         if let undo = step.compensation {

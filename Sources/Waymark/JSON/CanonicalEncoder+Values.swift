@@ -8,7 +8,12 @@ extension CanonicalEncoder {
         if Value.self == Int.self, let value = value as? Int { return .scalar(String(value)) }
         if Value.self == Double.self, let value = value as? Double { return try number(value, key) }
         if Value.self == UUID.self, let value = value as? UUID { return .string(value.text(.uppercase)) }
-        if Value.self == Date.self, let value = value as? Date { return .string(JSONCoding.text(of: value)) }
+        if Value.self == Date.self, let value = value as? Date {
+            guard let text = DateText.text(of: value, .microseconds) else {
+                throw failure(value, key, "the date is not between the years 1 and 294276")
+            }
+            return DateText.needsMicroseconds(value) ? .date(value, text) : .string(text)
+        }
         if Value.self == Data.self, let value = value as? Data { return .string(value.base64EncodedString()) }
         if Value.self == URL.self, let value = value as? URL { return .string(value.absoluteString) }
         if Value.self == Decimal.self, let value = value as? Decimal {

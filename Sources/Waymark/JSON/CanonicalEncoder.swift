@@ -1,3 +1,4 @@
+import Foundation
 import OrderedCollections
 
 /// Encodes a value as the canonical text of its JSON (see `JSONValue.canonical`) in one pass: what Foundation's encoder
@@ -10,6 +11,8 @@ final class CanonicalEncoder: Encoder {
         /// A number or a word as it is written.
         case scalar(String)
         case string(String)
+        /// A date between two milliseconds, and its text.
+        case date(Date, String)
         case nested(CanonicalEncoder)
     }
 
@@ -28,13 +31,19 @@ final class CanonicalEncoder: Encoder {
 
     /// - Throws: `EncodingError` naming the field that does not encode, `WaymarkError` (`invalidJSON`) for what is nested
     ///   deeper than what is stored may be.
-    static func text(of value: some Encodable) throws -> JSONText {
+    static func text(of value: some Encodable) throws -> JSONText { try texts(of: value).stored }
+
+    /// The same; also the text with each date rounded to milliseconds, where that is another.
+    static func texts(of value: some Encodable) throws -> (stored: JSONText, rounded: JSONText?) {
         let encoder = CanonicalEncoder(codingPath: [])
         try encoder.take(value)
         if encoder.kind == .nothing { throw encoder.failure(value, nil, "the value encodes nothing") }
         var text = JSONText()
         try encoder.write(to: &text)
-        return text
+        guard text.holdsMicroseconds else { return (text, nil) }
+        var rounded = JSONText(dates: .milliseconds)
+        try encoder.write(to: &rounded)
+        return (text, rounded)
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
@@ -138,6 +147,7 @@ extension CanonicalEncoder.Part {
         switch self {
         case .scalar(let scalar): text.append(scalar)
         case .string(let string): text.appendQuoted(string)
+        case .date(let date, let string): text.append(date, string)
         case .nested(let encoder): try encoder.write(to: &text)
         }
     }

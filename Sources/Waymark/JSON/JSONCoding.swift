@@ -1,8 +1,6 @@
-import Foundation
-
 /// How values become JSON text and back, the same everywhere: for requests, outputs, jobs and answers.
 ///
-/// Dates are ISO 8601 with milliseconds. The text is canonical (see `JSONValue.canonical`), so equal values have equal text.
+/// Dates are ISO 8601 with the microseconds that PostgreSQL has (see `DateText`). The text is canonical (see `JSONValue.canonical`), so equal values have equal text.
 package enum JSONCoding {
     /// The canonical text of a value: what is stored, sent, and hashed into a fingerprint.
     /// - Throws: `EncodingError` naming the field that does not encode, `WaymarkError` (`invalidJSON`) for what is nested
@@ -14,9 +12,15 @@ package enum JSONCoding {
     /// As `encode`, for a `jsonb` column, which cannot hold a NUL character.
     /// - Throws: as `encode`; `WaymarkError` (`invalidJSON`) when a text in it holds NUL.
     package static func encodeForStorage(_ value: some Encodable) throws -> String {
-        let text = try CanonicalEncoder.text(of: value)
-        if text.holdsNUL { throw WaymarkError(.invalidJSON, "a NUL character (\\u0000) cannot be stored") }
-        return text.string
+        try encodeForStorageAndComparison(value).stored
+    }
+
+    /// As `encodeForStorage`; also the text that a request's fingerprint is made of, in which dates have milliseconds.
+    static func encodeForStorageAndComparison(_ value: some Encodable) throws -> (stored: String, compared: String) {
+        let texts = try CanonicalEncoder.texts(of: value)
+        if texts.stored.holdsNUL { throw WaymarkError(.invalidJSON, "a NUL character (\\u0000) cannot be stored") }
+        let stored = texts.stored.string
+        return (stored, texts.rounded?.string ?? stored)
     }
 
     /// - Throws: `WaymarkError` (`invalidJSON`) when `json` is not JSON, `DecodingError` naming the field when it is not a
@@ -33,19 +37,6 @@ package enum JSONCoding {
         try JSONValueDecoder(value: value, codingPath: [], isForm: isForm).unwrap(type, value, nil)
     }
 
-    static func date(from text: String) -> Date? {
-        (try? dateFormat.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
-    }
-
     /// Levels of nesting in what is stored: as deep as Foundation's decoder goes.
     package static let storedDepth = 512
-
-    /// The date rounded to milliseconds. The format cuts digits off, so it gets the middle of the millisecond: 0.123 as a
-    /// double is a little less, and would become 0.122, then 0.121 with the next step.
-    static func text(of date: Date) -> String {
-        let milliseconds = (date.timeIntervalSinceReferenceDate * 1000).rounded()
-        return Date(timeIntervalSinceReferenceDate: (milliseconds + 0.5) / 1000).formatted(dateFormat)
-    }
-
-    private static let dateFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 }

@@ -1,12 +1,19 @@
+import Foundation
+
 /// JSON text that is being written, after RFC 8785's rules on strings.
 struct JSONText {
     private(set) var bytes: [UInt8] = []
     /// Whether a string in it holds NUL, which PostgreSQL cannot store.
     private(set) var holdsNUL = false
 
+    /// Whether a date in it is between two milliseconds.
+    private(set) var holdsMicroseconds = false
+    private let dates: DateText.Precision
+
     var string: String { String(decoding: bytes, as: UTF8.self) }
 
-    init() {
+    init(dates: DateText.Precision = .microseconds) {
+        self.dates = dates
         // Most values are a line long.
         bytes.reserveCapacity(256)
     }
@@ -37,6 +44,12 @@ struct JSONText {
             bytes.append(contentsOf: utf8[plain...])
         }
         append(mark: "\"")
+    }
+
+    /// Appends a date between two milliseconds, which has this text with microseconds.
+    mutating func append(_ date: Date, _ text: String) {
+        holdsMicroseconds = true
+        appendQuoted(dates == .microseconds ? text : DateText.text(of: date, .milliseconds) ?? text)
     }
 
     private mutating func appendEscape(of byte: UInt8) {

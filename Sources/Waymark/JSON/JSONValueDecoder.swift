@@ -41,7 +41,7 @@ final class JSONValueDecoder: Decoder {
         if type == Int.self { return try valid(integer(Int.self, value, key), key) }
         if type == Double.self { return try valid(floating(Double.self, value, key), key) }
         if type == UUID.self { return try valid(UUID(text: string(value, type, key)), key) }
-        if type == Date.self { return try valid(JSONCoding.date(from: string(value, type, key)), key) }
+        if type == Date.self { return try valid(DateText.date(from: string(value, type, key)), key) }
         if type == Data.self { return try valid(Data(base64Encoded: string(value, type, key)), key) }
         if type == URL.self { return try valid(URL(string: string(value, type, key)), key) }
         if type == Decimal.self { return try valid(Self.decimal(digits(value, type, key)), key) }

@@ -42,6 +42,12 @@ extension Duration {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 
+    /// A duration of this many seconds, or the nearest that any date of PostgreSQL's is away from another: what a row says may
+    /// be infinite, and `seconds(_:)` takes nothing that is.
+    package static func seconds(clamping seconds: Double) -> Duration {
+        seconds.isNaN ? .zero : .seconds(min(max(seconds, -1e13), 1e13))
+    }
+
     package var formattedForPeople: String {
         let (seconds, attoseconds) = components
         if attoseconds != 0 { return "\(Int((inSeconds * 1000).rounded())) ms" }

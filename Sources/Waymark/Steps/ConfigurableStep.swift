@@ -33,6 +33,13 @@ extension ConfigurableStep {
         with("timeout") { $0.timeout = timeout }
     }
 
+    /// How many bytes the step's output takes at most, as JSON. A foreign call, and a `ForEach` over it, are begun only where
+    /// there is room for so much; where nothing is declared, for a call's input twice over. A phase whose output is larger
+    /// is refused before its commit.
+    public func outputBytes(atMost bytes: Int) -> Self {
+        with { $0.outputBytes = bytes }
+    }
+
     /// Goes on with `value` when the retry policy is used up. The journal marks the output as degraded, and a degraded step
     /// is not undone. A foreign call that may have happened is settled first: see ``rejectWhenExhausted(status:type:title:detail:)``.
     public func orElse(_ value: Output) -> Self {

@@ -22,6 +22,7 @@ public struct StepOptions: Sendable {
     var outputChanges: [OutputChange] = []
     var condition: (@Sendable (any Sendable) -> Bool)?
     var skip: (@Sendable (any Sendable) throws -> StepValue)?
+    var outputBytes: Int?
     /// The modifiers that were given, and those of them that were given again: only the last would count.
     private var modifiers: Set<String> = []
     private(set) var repeated: [String] = []
@@ -95,7 +96,8 @@ extension NamedStep {
             decodeOutput: { json, version in
                 let change = changes.first { version < $0.version }
                 return try change?.decode(json) ?? JSONCoding.decode(Output.self, from: json)
-            }, outputChanges: changes.map(\.version), repeatedModifiers: options.repeated)
+            }, outputChanges: changes.map(\.version), repeatedModifiers: options.repeated,
+            outputBytes: options.outputBytes)
     }
 }
 

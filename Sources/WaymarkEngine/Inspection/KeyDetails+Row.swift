@@ -8,9 +8,12 @@ extension KeySummary {
             id: try row.decode("id"), scope: try row.decode("scope"), key: try row.decode("key"),
             saga: try row.decode("saga"), recoveryPoint: try row.decode("recovery_point"),
             state: State(rawValue: try row.decode("state")) ?? .due, attempts: try row.decode("attempts"),
-            dueSeconds: try row.decode("due_seconds"),
+            dueSeconds: Self.finite(try row.decode("due_seconds")),
             createdAt: try row.decode("created_at"), progressedAt: try row.decode("progressed_at"))
     }
+
+    /// JSON has no infinity.
+    fileprivate static func finite(_ seconds: Double?) -> Double? { seconds.flatMap { $0.isFinite ? $0 : nil } }
 }
 
 extension KeyDetails {
@@ -23,7 +26,7 @@ extension KeyDetails {
                 Child(step: $0.step, id: $0.id, saga: $0.saga, isDone: $0.isDone, parkedReason: $0.parkedReason)
             }, sagaVersion: try row.decode("saga_version"),
             direction: try row.decode("direction"), fence: try row.decode("fence"),
-            lockedBy: try row.decode("locked_by"), leaseSeconds: try row.decode("lease_seconds"),
+            lockedBy: try row.decode("locked_by"), leaseSeconds: KeySummary.finite(try row.decode("lease_seconds")),
             lastError: try row.decode("last_error"), parkedReason: try row.decode("parked_reason"),
             responseStatus: try row.decode("response_status"),
             journal: try Self.entries(try row.decode("journal"), values: values),

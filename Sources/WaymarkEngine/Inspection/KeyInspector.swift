@@ -37,7 +37,7 @@ public struct KeyInspector: Sendable {
 
     /// Seconds until a row is due; null when it is parked or done.
     private static let due = """
-        CASE WHEN NOT done AND parked_reason IS NULL THEN extract(epoch FROM run_at - now())::float8 END AS due_seconds
+        CASE WHEN NOT done AND parked_reason IS NULL THEN \(KeyStatements.seconds(from: "now()", to: "run_at")) END AS due_seconds
         """
 
     public func list(_ filter: Filter = Filter()) async throws -> [KeySummary] {
@@ -68,7 +68,8 @@ public struct KeyInspector: Sendable {
             """
             SELECT id, scope, key, saga, recovery_point, \(unescaped: Self.state) AS state, attempts, created_at, progressed_at,
                 saga_version, direction, fence, locked_by, parent_id, parent_event,
-                CASE WHEN lease_until > now() THEN extract(epoch FROM lease_until - now())::float8 END AS lease_seconds,
+                CASE WHEN lease_until > now() THEN \(unescaped: KeyStatements.seconds(from: "now()", to: "lease_until")) END
+                    AS lease_seconds,
                 \(unescaped: Self.due), last_error, parked_reason, response_status, journal::text AS journal,
                 branches::text AS branches, events::text AS events, extract(epoch FROM now())::float8 AS read_at,
                 CASE WHEN \(values) THEN request::text END AS request,

@@ -26,7 +26,8 @@ public struct KeySummary: Codable, Sendable, Hashable {
     public let state: State
     /// Attempts at the step behind the recovery point.
     public let attempts: Int
-    /// Seconds until a completionist may take it, zero and less when it is due; nil when parked or done.
+    /// Seconds until a completionist may take it, zero and less when it is due; nil when parked or done, or when its time
+    /// never comes.
     public let dueSeconds: Double?
     public let createdAt: Date
     /// When it was accepted, or its last recovery point committed.

@@ -17,6 +17,8 @@ struct OnceSaga<Result: Codable & Sendable>: Saga {
             .retry(.fixed(attempts: Int(Int32.max), every: .zero))
             // The closure's own end comes first, unless it is deaf to its cancellation; then the lease is left to lapse.
             .timeout(timeout > .zero ? timeout + lease : timeout)
+            // The closure gets nothing of the request, so what it returns does not hold it.
+            .outputBytes(atMost: 1)
     }
 
     private func perform(_ request: OnceRequest, _ call: Call) async throws -> Result {

@@ -79,8 +79,12 @@ final class Engine: Sendable {
 
     /// Accepts a request within the transaction of the phase that starts it.
     func start(_ started: StartedSaga, scope: Scope, in postgres: PostgresTransaction) async throws {
+        // A saga of other processes has its limits there.
+        if let saga = try? registry.saga(named: started.saga) {
+            try saga.checkRoom(for: started.request.json, configuration.limits)
+        }
         let request = try AcceptedRequest(
-            saga: started.saga, version: started.version, json: started.request, key: started.key, scope: scope)
+            saga: started.saga, version: started.version, request: started.request, key: started.key, scope: scope)
         if try await !postgres.query(statements.start(request)).isEmpty { return }
         guard let row = try await postgres.query(statements.observe(request.context.id)).first.map(ObservedRow.init)
         else {

@@ -36,6 +36,19 @@ public struct EngineConfiguration: Sendable {
         public init() {}
     }
 
+    /// How large values may be.
+    public var limits = ValueLimits()
+
+    /// How large requests and outputs may be, as JSON. All of them are in the request's row, which each phase rewrites.
+    public struct ValueLimits: Sendable {
+        /// Bytes of a request.
+        public var requestBytes = Limits.valueBytes
+        /// Bytes of each step's output.
+        public var outputBytes = Limits.valueBytes
+
+        public init() {}
+    }
+
     package var clock: EngineClock = .system
     /// What the process calls itself, in `locked_by` and in journals.
     package var holder = ProcessIdentity.description

@@ -58,10 +58,7 @@ extension Orchestrator {
     }
 
     func prepare(_ saga: RegisteredSaga, _ request: StepValue) throws -> PreparedRequest {
-        if request.json.utf8.count > Limits.valueBytes {
-            throw WaymarkError(
-                .tooLarge, "the request is \(request.json.utf8.count) bytes; \(Limits.valueBytes) at most")
-        }
+        try saga.checkRoom(for: request.json, engine.configuration.limits)
         return PreparedRequest(saga: saga, request: request)
     }
 
@@ -105,12 +102,13 @@ extension Orchestrator {
     @inline(never)
     private func attempt(_ incoming: IncomingRequest) async throws -> Submission? {
         if case .key(let submission) = try await lookUp(incoming) { return submission }
-        return try await settle(await start(incoming), of: incoming)
+        return try await settle(try await start(incoming), of: incoming)
     }
 
     /// Accepts the key, and runs it.
     @inline(never)
-    private func start(_ incoming: IncomingRequest) async -> Conclusion {
+    private func start(_ incoming: IncomingRequest) async throws -> Conclusion {
+        try incoming.checkReading()
         let hold = incoming.hold(clock: engine.clock)
         return await engine.work(under: hold) { [engine] in
             await incoming.runner(on: engine, hold).acceptAndRun(incoming)
@@ -195,7 +193,7 @@ extension Orchestrator {
                 SagaProgress(
                     cause: .running, recoveryPoint: row.recoveryPoint, retryAfter: EngineLimits.runningRetryAfter))
         }
-        let wait = Duration.seconds(max(row.secondsUntilDue ?? 0, 0))
+        let wait = Duration.seconds(clamping: max(row.secondsUntilDue ?? 0, 0))
         let accepted = incoming.saga.declaration.accepted
         let isKnown = row.needs.allSatisfy { accepted.contains($0) }
         if wait > .zero || !isKnown {

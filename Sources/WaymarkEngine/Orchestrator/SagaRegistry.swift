@@ -74,7 +74,33 @@ final class RegisteredSaga: Sendable {
     init<S: Saga>(_ declaration: SagaDeclaration, of saga: S.Type) {
         self.declaration = declaration
         requestFromJSON = { json in
-            try StepValue(encoding: JSONCoding.decode(S.Request.self, from: json))
+            try StepValue(encoding: JSONCoding.decode(S.Request.self, from: json), from: json)
         }
+    }
+
+    /// Refuses a request that is too large, or that would be with what the saga's calls return.
+    /// - Throws: `WaymarkError` (`tooLarge`).
+    func checkRoom(for request: String, _ limits: EngineConfiguration.ValueLimits) throws(WaymarkError) {
+        let bytes = request.utf8.count
+        if bytes > limits.requestBytes {
+            throw WaymarkError(
+                .tooLarge, "the request is \(bytes) bytes; \(limits.requestBytes) at most (limits.requestBytes)")
+        }
+        guard Runner.room(forOutputOf: bytes) > limits.outputBytes, let call = declaration.undeclaredCall else {
+            return
+        }
+        throw WaymarkError(
+            .tooLarge,
+            "the request is \(bytes) bytes, and step '\(call)' may return it twice over; \(limits.outputBytes) at most "
+                + "(limits.outputBytes) unless the step declares outputBytes(atMost:)")
+    }
+}
+
+extension SagaDeclaration {
+    /// The first foreign call of which it is not known how much it returns.
+    fileprivate var undeclaredCall: String? {
+        plan.steps.first { step in
+            if case .foreignCall = step.kind { step.outputBytes == nil } else { false }
+        }?.name
     }
 }

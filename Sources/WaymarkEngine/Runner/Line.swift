@@ -11,6 +11,8 @@ struct Line: Sendable {
     var element: Int?
     /// What the line was given; nil for the request.
     var input: (any Sendable)?
+    /// The bytes of it, as JSON.
+    var inputBytes = 0
     /// When the branch has something to do, as it was recorded; seconds since 1970 by the database's clock.
     var due: Double?
     /// Set when a branch beside this one was rejected: no further step begins.

@@ -19,7 +19,7 @@ extension Runner {
             if work.direction == .compensating { return try await beginCall(work) }
             switch plan[work.step].body {
             case .sleep(let wake):
-                let end = wake(input)
+                let end = try storable(wake(input), of: work)
                 switch await delay(until: end) {
                 case .failure(let error): return unreachable(error)
                 case .success(let delay) where delay > .zero: return await rest(work, until: end, delay)
@@ -32,7 +32,9 @@ extension Runner {
             case .parallel:
                 return await begin(work, remembering: nil, branches: plan.lines(of: work.step).map(plan.label))
             case .forEach(let body): return try await begin(work, body.elements(input))
-            case .phase, .writes, .call, .choice: return try await beginCall(work)
+            case .phase, .writes, .call, .choice:
+                try checkRoom(for: work)
+                return try await beginCall(work)
             }
         } catch is CancellationError {
             return await interrupted()
@@ -64,11 +66,12 @@ extension Runner {
         return progression
     }
 
-    private func begin(_ work: Work, _ elements: (count: Int, stored: StepValue)) async -> Progression {
+    private func begin(_ work: Work, _ elements: (count: Int, stored: StepValue)) async throws -> Progression {
         guard elements.count <= Limits.elements else {
             let error = "\(elements.count) elements; \(Limits.elements) at most"
             return .next(fail(work, .hopeless(.unstorableOutput), error))
         }
+        try checkRoom(for: work, elements)
         let branches = (0..<elements.count).map(String.init)
         let progression = await begin(work, remembering: elements.stored, branches: branches)
         journal.record(elements: elements.stored.json, of: work.step)
@@ -130,7 +133,7 @@ extension Runner {
         switch end {
         case .after(let delay): .success(max(delay, .zero))
         case .at(let date):
-            await databaseSeconds().map { .seconds(max(date.timeIntervalSince1970 - $0, 0)) }
+            await databaseSeconds().map { .seconds(clamping: max(date.timeIntervalSince1970 - $0, 0)) }
         }
     }
 
@@ -139,8 +142,13 @@ extension Runner {
         guard case .child(let saga) = plan[work.step].kind else { preconditionFailure("a child's kind is child") }
         let (event, point, statements) = (eventName(work), machine.beginning(of: work), engine.statements)
         let key = try IdempotencyKey(KeyIdentity.foreignKey(context, recoveryPoint: foreignPoint(work)))
+        do {
+            try engine.registry.saga(named: saga).checkRoom(for: request.json, engine.configuration.limits)
+        } catch {
+            throw UnstorableOutput(description: "step '\(plan[work.step].name)': \(error)")
+        }
         let child = try AcceptedRequest(
-            saga: saga, version: version, json: request.json, key: key, scope: context.scope)
+            saga: saga, version: version, request: request, key: key, scope: context.scope)
         let start = statements.start(child, parent: (context.id, event))
         let owner = statements.isChild(child.context.id, of: context.id, saga: saga)
         let wait = Self.childPatience

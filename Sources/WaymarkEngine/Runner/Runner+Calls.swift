@@ -29,7 +29,8 @@ extension Runner {
         else { return nil }
         var machine = self.machine
         guard case .perform(let next) = machine.committed(work), next.direction == .forward,
-            case .atomicPhase = plan[next.step].kind, plan[next.step].condition?(value.value) != false
+            case .atomicPhase = plan[next.step].kind, let input = try? value.read(),
+            plan[next.step].condition?(input) != false
         else { return nil }
         return UnrecordedCall(work: work, value: value, entry: entry(work, value))
     }

@@ -11,7 +11,7 @@ extension Runner {
         } catch {
             return .next(fail(work, .hopeless(.unreadableState), Self.text(of: error)))
         }
-        let ends = await run(group)
+        let (ends, isFull) = await run(group)
         hasRunGroup = true
         var done = machine.state.done
         for case .finished(_, let journal, let committed) in ends {
@@ -21,7 +21,7 @@ extension Runner {
         machine.learned(done: done)
         machine.ranBranches(isInDoubt: ends.contains { if case .interrupted(true) = $0 { true } else { false } })
         current = nil
-        return await conclude(work, group, ends)
+        return await conclude(work, group, ends, isFull: isFull)
     }
 
     /// The branches, and what they were given.
@@ -29,15 +29,17 @@ extension Runner {
         let input: any Sendable
         let lines: [Line]
         let concurrency: Int
+        /// What its join is known to take so far; nil where it has no bound.
+        var room: JoinRoom?
     }
 
     private func group(of work: Work) throws -> Group {
         let input = try self.input(of: work)
         // Before anything of them runs: of other branches than these nothing could be committed, and nothing joined.
         let branches = try GroupBranches(of: work.step, stored: branches, journal, plan).all
-        func line(_ branch: GroupBranches.Branch, _ input: any Sendable) -> Line {
+        func line(_ branch: GroupBranches.Branch, _ input: any Sendable, _ bytes: Int) -> Line {
             let id = LineID.branch(branch.name, group: work.from)
-            return Line(number: branch.line, id: id, element: branch.element, input: input)
+            return Line(number: branch.line, id: id, element: branch.element, input: input, inputBytes: bytes)
         }
         switch plan[work.step].body {
         case .forEach(let body):
@@ -49,14 +51,16 @@ extension Runner {
                 throw WaymarkError(
                     .unknownName, "\(elements.count) elements and \(branches.count) branches", field: "branches")
             }
-            return Group(input: input, lines: zip(branches, elements).map(line), concurrency: concurrency)
+            let bytes = stored.utf8.count / max(elements.count, 1)
+            let lines = zip(branches, elements).map { line($0, $1, bytes) }
+            return Group(input: input, lines: lines, concurrency: concurrency, room: joinRoom(of: work, lines.count))
         default:
-            let lines = branches.map { line($0, input) }
+            let lines = branches.map { line($0, input, inputBytes(of: work)) }
             return Group(input: input, lines: lines, concurrency: lines.count)
         }
     }
 
-    private func run(_ group: Group) async -> [BranchEnd] {
+    private func run(_ group: Group) async -> (ends: [BranchEnd], isFull: Bool) {
         let stop = StopFlag()
         if branches.values.contains(where: { $0.rejected != nil }) { stop.set() }
         // Branches begin in order, so many at a time: of those that have recorded nothing, no other can have begun.
@@ -64,9 +68,10 @@ extension Runner {
         let fresh = Set(untouched.dropFirst(group.concurrency).map(\.name))
         return await withTaskGroup(of: (Int, BranchEnd).self) { tasks in
             var ends = [BranchEnd?](repeating: nil, count: group.lines.count)
-            var next = 0
+            var (next, room) = (0, group.room)
             func addNext() {
-                guard next < group.lines.count else { return }
+                // What the join cannot hold is not begun.
+                guard room?.isFull != true, next < group.lines.count else { return }
                 let line = group.lines[next]
                 let (index, runner) = (next, branchRunner(line, stop, isFresh: fresh.contains(line.name)))
                 tasks.addTask { (index, await runner.runBranch()) }
@@ -76,9 +81,10 @@ extension Runner {
             while let (index, end) = await tasks.next() {
                 ends[index] = end
                 if case .rejected = end { stop.set() }
+                if case .finished(_, let journal, _) = end { room?.add(journal, group.lines[index], plan) }
                 addNext()
             }
-            return ends.compactMap(\.self)
+            return (ends.compactMap(\.self), room?.isFull == true)
         }
     }
 
@@ -98,7 +104,9 @@ extension Runner {
                 verdict: self.machine.state.verdict))
         // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
         let input = isFresh || state.since == nil ? line.input : nil
-        let since = state.since.flatMap { since in key.databaseClock.map { $0.at + .seconds(since - $0.seconds) } }
+        let since = state.since.flatMap { since in
+            key.databaseClock.map { $0.at + .seconds(clamping: since - $0.seconds) }
+        }
         return Runner(
             of: line, machine, on: key, input: input, journal: journal, branches: branches, events: events,
             pointCommittedAt: since ?? pointCommittedAt, lastError: lastError)
@@ -114,8 +122,10 @@ extension Runner {
             guard let value = try? result() else { return .parked(.unreadableState, "no result of a finished branch") }
             return .finished(value: value, journal, done: [])
         }
-        if let due = line.due, machine.state.verdict == nil, let clock = key.databaseClock, state?.event.map({ events[$0] == nil }) ?? true {
-            let left = Duration.seconds(due - clock.seconds) - (now - clock.at)
+        if let due = line.due, machine.state.verdict == nil, let clock = key.databaseClock,
+            state?.event.map({ events[$0] == nil }) ?? true
+        {
+            let left = Duration.seconds(clamping: due - clock.seconds) - (now - clock.at)
             if left > Self.tolerance { return .waiting(until: now + left, event: state?.event, isIdle: isIdle) }
         }
         switch await resume() {
@@ -125,7 +135,9 @@ extension Runner {
     }
 
     /// What the branches' ends mean for the key: the first of these that one of them asks for.
-    private func conclude(_ work: Work, _ group: Group, _ ends: [BranchEnd]) async -> Progression {
+    private func conclude(
+        _ work: Work, _ group: Group, _ ends: [BranchEnd], isFull: Bool
+    ) async -> Progression {
         for case .unreachable(let error) in ends { return unreachable(error) }
         for case .lost in ends { return lost() }
         if ends.contains(where: { if case .interrupted = $0 { true } else { false } }) { return await interrupted() }
@@ -149,6 +161,10 @@ extension Runner {
         }
         if let verdict { return await rejectGroup(work, verdict) }
         for case .rejected(let rejection) in ends { return await rejectGroup(work, rejection) }
+        if isFull {
+            lastError = Self.plain("step '\(plan[work.step].name)': \(joinError(group.lines.count))")
+            return await park(.unstorableOutput)
+        }
         return await join(work, group, ends)
     }
 

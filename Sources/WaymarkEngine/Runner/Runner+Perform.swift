@@ -79,6 +79,7 @@ extension Runner {
             return .writes { writes in try body(input, &writes) }
         case (.call(let body, reconcile: _), _):
             if let verdict = verdictBeforeCall(work) { return .verdict(verdict) }
+            try checkRoom(for: work)
             let call = self.call(for: work, timeout: timeout)
             return .call({ try await body(input, call) }, timeout)
         default:
@@ -99,6 +100,7 @@ extension Runner {
         do {
             switch try await limited(work, timeout: timeout, body) {
             case .value(let value):
+                try admit(value, of: work)
                 if let call = unrecordedCall(work, value) { return .called(call) }
                 return await commitResult(work, value)
             case .refused(let delay): return .refused(delay)
@@ -168,6 +170,7 @@ extension Runner {
                 try await engine.start($0, scope: context.scope, in: postgres)
             }
             let value = try await withTimeout(timeout) { try await body(transaction) }
+            try admit(value, of: work)
             return (value, transaction.stagedJobs)
         } closing: { value, jobs in
             let stagings = stagings(of: jobs, by: work)
@@ -197,6 +200,7 @@ extension Runner {
     ) throws -> (StepValue, CommitUnit) {
         var writes = Writes(key: context)
         let value = try body(&writes)
+        try admit(value, of: work)
         var unit = CommitUnit(
             step: commitStep(of: work), writes: writes.statements, jobs: stagings(of: writes.jobs, by: work))
         move(&unit, value)
@@ -229,6 +233,11 @@ extension Runner {
     func commitResult(
         _ work: Work, _ value: StepValue, _ entry: JournalEntry, mark: JournalEntry.Mark? = nil
     ) async -> Verdict {
+        do {
+            try admit(value, of: work)
+        } catch {
+            return verdict(on: error, of: work)
+        }
         let update = progress(work, value, entry)
         // Whoever finds the step committed may have found an earlier try's commit, which was still under way.
         switch await key.write(

@@ -12,11 +12,11 @@ extension Runner {
         do {
             let input = try self.input(of: work)
             let left: Duration
-            switch wake(input) {
+            switch try storable(wake(input), of: work) {
             case .after(let duration): left = duration - sincePoint
             case .at(let date):
                 switch await databaseSeconds() {
-                case .success(let now): left = .seconds(date.timeIntervalSince1970 - now)
+                case .success(let now): left = .seconds(clamping: date.timeIntervalSince1970 - now)
                 case .failure(let error): return unreachable(error)
                 }
             }
@@ -30,6 +30,17 @@ extension Runner {
         } catch {
             return .next(fail(work, failure(of: error, in: work), Self.text(of: error)))
         }
+    }
+
+    /// Refuses a sleep whose end no row can hold.
+    /// - Throws: `UnstorableOutput`.
+    func storable(_ end: Wake, of work: Work) throws -> Wake {
+        if case .at(let date) = end, !Date.postgresRange.contains(date) {
+            throw UnstorableOutput(
+                description: "step '\(plan[work.step].name)' sleeps until a date that PostgreSQL does not hold "
+                    + "(\(date.timeIntervalSince1970) seconds after 1970): it must be between 4713 BC and 294276")
+        }
+        return end
     }
 
     /// Goes on with an event, or without it where the time is over.

@@ -50,7 +50,7 @@ final class Runner {
     var fence: Int { key.fence }
 
     /// A runner for a key that is about to be accepted.
-    init(engine: Engine, saga: RegisteredSaga, accepting request: AcceptedRequest, value: any Sendable, hold: Hold) {
+    init(engine: Engine, saga: RegisteredSaga, accepting request: AcceptedRequest, value: (any Sendable)?, hold: Hold) {
         key = HeldKey(engine: engine, saga: saga, accepting: request, hold: hold)
         line = .main
         machine = RunMachine(
@@ -123,10 +123,11 @@ final class Runner {
         if work.direction == .forward {
             if case .choice = step.kind {
                 // What goes into a choice goes on to the way that was chosen.
-                choice = value.value as? String
+                choice = (try? value.read()) as? String
             } else {
                 journal.record(value, of: FinishedStep(step: work.step, element: work.element))
-                current = value.value
+                // Nobody takes the answer. Another output that does not read is found when it is taken, in the journal.
+                current = work.finishes && line.isMain ? nil : (try? value.read())
                 if work.finishes, line.isMain {
                     answer = StoredAnswer(status: StoredAnswer.successStatus, body: value.json)
                 }

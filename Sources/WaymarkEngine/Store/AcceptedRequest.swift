@@ -8,19 +8,17 @@ struct AcceptedRequest: Sendable {
     let json: String
     let fingerprint: Fingerprint
 
-    /// - Parameters:
-    ///   - json: canonical, as `StepValue` holds it.
-    ///   - id: the row's id, where it is not the one of scope and key.
+    /// - Parameter id: the row's id, where it is not the one of scope and key.
     init(
-        saga: String, version: Int, json: String, key: IdempotencyKey, scope: Scope, id: UUID? = nil
+        saga: String, version: Int, request: StepValue, key: IdempotencyKey, scope: Scope, id: UUID? = nil
     ) throws {
         context = KeyContext(
             id: id ?? KeyIdentity.rowID(scope: scope, key: key), scope: scope, key: key, saga: saga,
             incarnation: KeyIdentity.incarnation()
         )
         sagaVersion = version
-        self.json = json
-        fingerprint = Fingerprint(canonical: json)
+        json = request.json
+        fingerprint = Fingerprint(canonical: request.compared)
     }
 
     /// The same request with an incarnation of its own.

@@ -3,7 +3,7 @@ package import Waymark
 /// What the steps behind a key returned: in memory where this process ran them, from the row where another did.
 package struct Journal: Sendable {
     private enum Output: Sendable {
-        case value(any Sendable)
+        case value(StepValue)
         case json(String, version: Int)
     }
 
@@ -73,7 +73,7 @@ package struct Journal: Sendable {
     }
 
     package mutating func record(_ value: StepValue, of step: FinishedStep) {
-        outputs[step] = .value(value.value)
+        outputs[step] = .value(value)
     }
 
     mutating func record(elements json: String, of group: Int) {
@@ -91,6 +91,15 @@ package struct Journal: Sendable {
     /// Whether a step is committed, for whichever element.
     func contains(anyOf step: Int) -> Bool { outputs.keys.contains { $0.step == step } }
 
+    /// The bytes of what `step` returned, as JSON.
+    func bytes(of step: FinishedStep) -> Int {
+        switch outputs[step] {
+        case nil: 0
+        case .value(let value): value.json.utf8.count
+        case .json(let json, version: _): json.utf8.count
+        }
+    }
+
     /// What `step` returned.
     /// - Throws: `WaymarkError` when it is not in the journal, `DecodingError` when it does not decode any more.
     package func output(of step: FinishedStep, _ plan: StepPlan) throws -> any Sendable {
@@ -99,7 +108,7 @@ package struct Journal: Sendable {
             throw WaymarkError(.unknownName, "no output of step '\(name)'", field: "journal")
         }
         switch output {
-        case .value(let value): return value
+        case .value(let value): return try value.read()
         case .json(let json, let version): return try plan[index].decodeOutput(json, version)
         }
     }

@@ -51,7 +51,7 @@ struct ClaimedRow: Sendable {
         self.fence = fence
         pendingAnswer = StoredAnswer(status: status, body: body)
         self.parentEvent = parentEvent
-        self.sincePoint = .seconds(sincePoint)
+        self.sincePoint = .seconds(clamping: sincePoint)
         self.claimedAt = claimedAt
         self.isInDoubt = isInDoubt
         self.dueAt = dueAt
@@ -95,7 +95,7 @@ final class ObservedRow: Sendable {
     let answer: StoredAnswer?
     let parkedReason: String?
     let leased: Bool
-    /// Until the lease lapses or the backoff ends; nil when parked or done.
+    /// Until the lease lapses or the backoff ends, which may be infinite; nil when parked or done.
     let secondsUntilDue: Double?
     /// What going on with it needs: see `SagaDeclaration.accepted`.
     let needs: [String]
@@ -123,7 +123,7 @@ final class ObservedRow: Sendable {
     var isExpecting: Bool { isWaiting && RecoveryPoint(recoveryPoint).stage != .asleep }
 
     /// When to ask again for something that may come at any moment: after as long again as it has waited.
-    var patience: Duration { max(.seconds(secondsSincePoint), EngineLimits.runningRetryAfter) }
+    var patience: Duration { max(.seconds(clamping: secondsSincePoint), EngineLimits.runningRetryAfter) }
 }
 
 /// Where a key's row stands, for a holder that does not know whether its write was committed.

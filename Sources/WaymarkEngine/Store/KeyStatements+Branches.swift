@@ -60,7 +60,7 @@ extension KeyStatements {
             SET branches = branches || jsonb_build_object(\(branch)::text, \(state.json)::jsonb
                     || jsonb_build_object('since', \(unescaped: since))
                     || jsonb_strip_nulls(
-                        jsonb_build_object('due', extract(epoch FROM now()) + \(delay?.inSeconds)::float8))),
+                        jsonb_build_object('due', extract(epoch FROM now()) + \(delay.map { Self.seconds(of: $0) })::float8))),
                 journal = journal || (\(entry.json)::jsonb || \(unescaped: entry.at)),
                 steps_version = greatest(steps_version, \(version)), \(unescaped: attempts) last_error = \(error)
             WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(group) AND done IS NOT TRUE

@@ -185,7 +185,7 @@ extension KeyStatements {
         """
         UPDATE \(unescaped: keys)
         SET lease_until = now(), locked_by = NULL, deaths = 0,
-            run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(delay.inSeconds) * interval '1 second',
+            run_at = now() + CASE WHEN events ?| \(events) THEN 0 ELSE 1 END * \(Self.seconds(of: delay)) * interval '1 second',
             attempts = \(attempts), last_error = coalesce(\(error)::text, last_error),
             doubtful_point = CASE WHEN \(isInDoubt)::boolean THEN recovery_point END
         WHERE id = \(id) AND fence = \(fence) AND recovery_point = \(point) AND done IS NOT TRUE

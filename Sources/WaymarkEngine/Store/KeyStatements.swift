@@ -25,11 +25,23 @@ package struct KeyStatements: Sendable {
         retentionSeconds = retention.inSeconds
     }
 
+    /// The seconds from one time to another, infinite where one of them is. Not the epoch of their difference: there is none
+    /// to infinity before PostgreSQL 17, and a row that fails a statement fails it for all rows.
+    static func seconds(from start: String, to end: String) -> String {
+        "extract(epoch FROM \(end))::float8 - extract(epoch FROM \(start))::float8"
+    }
+
+    /// The seconds of a delay that is added to the time: what is later than PostgreSQL's last date is due a little before it.
+    static func seconds(of delay: Duration) -> Double { min(delay.inSeconds, longestDelay) }
+
+    /// 291,500 years.
+    private static let longestDelay = 9.2e12
+
     /// What a new holder needs to go on: see `ClaimedRow`.
     static let claimedColumns = """
         k.id, k.scope, k.key, k.incarnation, k.saga, k.saga_version, k.request::text, k.recovery_point, k.direction, \
         k.journal::text, k.branches::text, k.events::text, k.fence, k.attempts, k.response_status, k.response_body, \
-        k.parent_event, extract(epoch FROM k.locked_at - k.progressed_at)::float8, \
+        k.parent_event, \(seconds(from: "k.progressed_at", to: "k.locked_at")), \
         extract(epoch FROM k.locked_at)::float8, (k.deaths > 0 OR k.doubtful_point = k.recovery_point) IS TRUE
         """
 
@@ -49,9 +61,9 @@ package struct KeyStatements: Sendable {
         SELECT id, incarnation, scope, key, saga, fingerprint, recovery_point, fence, done,
             response_status, response_body, parked_reason, lease_until > now(),
             CASE WHEN NOT done AND parked_reason IS NULL
-                THEN extract(epoch FROM greatest(run_at, lease_until) - now())::float8 END,
+                THEN \(unescaped: Self.seconds(from: "now()", to: "greatest(run_at, lease_until)")) END,
             CASE WHEN done THEN '{}' ELSE ARRAY(\(unescaped: Self.needs)) END,
-            NOT done AND \(unescaped: Self.isWaiting), extract(epoch FROM now() - progressed_at)::float8
+            NOT done AND \(unescaped: Self.isWaiting), \(unescaped: Self.seconds(from: "progressed_at", to: "now()"))
         FROM unnest((SELECT \(ids)::uuid[])) AS wanted (key_id) CROSS JOIN LATERAL (
             SELECT * FROM \(unescaped: keys) WHERE id = wanted.key_id OFFSET 0
         ) AS k

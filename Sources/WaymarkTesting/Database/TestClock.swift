@@ -54,7 +54,7 @@ public final class TestClock: Sendable {
                 """
             ).decode(Double?.self).first ?? nil
         guard let left else { return false }
-        if left > 0 { try await advance(by: .seconds(left)) }
+        if left > 0 { try await advance(by: .seconds(clamping: left)) }
         return true
     }
 

@@ -111,7 +111,7 @@ extension SimulatedRunner {
         _ work: Work, _ value: StepValue, mark: JournalEntry.Mark? = nil, _ verdict: @escaping (Verdict) -> Void
     ) {
         let mayBeOthers = !world.scenario.guards.contains(.ownResult)
-        let number = value.value as? Int
+        let number = (try? value.read()) as? Int
         write(
             progress(work, value, mark: mark),
             landed: { row in

@@ -102,7 +102,7 @@ final class SimulatedRunner {
     func advance(past work: Work, with value: StepValue, mark: JournalEntry.Mark?) -> RunMachine.Action {
         if work.direction == .forward {
             journal.record(value, of: FinishedStep(step: work.step))
-            current = value.value as? Int
+            current = (try? value.read()) as? Int
             if work.finishes { answer = ModelAnswer(status: ModelAnswer.successStatus, body: value.json) }
         }
         pointCommittedAt = process.clock

@@ -24,7 +24,8 @@ import WaymarkTesting
         try await TestDatabase.with(script: WriteOrder.tables + script) { database async throws in
             let requests = try (0..<10).map { n in
                 try AcceptedRequest(
-                    saga: "write-order", version: 1, json: "{}", key: IdempotencyKey("k\(n)"), scope: Scope("t"))
+                    saga: "write-order", version: 1, request: StepValue(value: 1, json: "{}"),
+                    key: IdempotencyKey("k\(n)"), scope: Scope("t"))
             }
             try await database.client.execute(statements.accept(requests.map { .init(request: $0) }))
             try await database.client.execute("UPDATE waymark.keys SET fence = 1")

@@ -145,7 +145,8 @@ private struct Sequence {
         var made: [AcceptedRequest] = []
         let statement = try author.statement(model) { number in
             let request = try AcceptedRequest(
-                saga: RealStore.saga, version: 1, json: "\(number)", key: IdempotencyKey("c\(number)"),
+                saga: RealStore.saga, version: 1, request: StepValue(value: 1, json: "\(number)"),
+                key: IdempotencyKey("c\(number)"),
                 scope: Scope("conformance"))
             made.append(request)
             return NewKey(context: request.context, fence: request.context.firstFence)

@@ -56,6 +56,44 @@ import WaymarkTesting
         }
     }
 
+    @Test func aDateKeepsTheMicrosecondsOfARow() throws {
+        let seed = Seed()
+        var random = seed.generator()
+        for _ in 0..<2_000 {
+            // As PostgresPQ reads a timestamptz between the years 1729 and 2273.
+            let microseconds = Int.random(in: -8_580_000_000_000_000...8_580_000_000_000_000, using: &random)
+            let date = Date(timeIntervalSinceReferenceDate: Double(microseconds) / 1e6)
+            let value = try StepValue(encoding: ["at": date])
+            let note: Comment = "\(microseconds) as \(value.json), seed \(seed.value)"
+            try #require(try value.read() as? [String: Date] == ["at": date], note)
+        }
+        let text = try JSONCoding.encode(Date(timeIntervalSince1970: 1_700_000_000.123456))
+        #expect(text == "\"2023-11-14T22:13:20.123456Z\"")
+    }
+
+    /// Fingerprints of requests from before dates had microseconds are of these texts.
+    @Test func whatIsComparedHasMillisecondsAsEver() throws {
+        let dates = [1_700_000_000.123456, 1_700_000_000.9996, 0.0004, -0.0004].map(Date.init(timeIntervalSince1970:))
+        let value = try StepValue(encoding: dates)
+        #expect(
+            value.compared
+                == #"["2023-11-14T22:13:20.123Z","2023-11-14T22:13:21.000Z","1970-01-01T00:00:00.000Z","1970-01-01T00:00:00.000Z"]"#
+        )
+        #expect(
+            value.json
+                == #"["2023-11-14T22:13:20.123456Z","2023-11-14T22:13:20.999600Z","1970-01-01T00:00:00.000400Z","1969-12-31T23:59:59.999600Z"]"#
+        )
+    }
+
+    @Test(arguments: [
+        "0001-01-01T00:00:00.000Z", "1500-02-28T00:00:00.000Z", "10000-01-01T00:00:00.000Z",
+        "294276-12-31T23:59:59.999Z",
+    ])
+    func datesOutsideOfTheGregorianCenturiesRoundTrip(text: String) throws {
+        let date = try JSONCoding.decode(Date.self, from: "\"\(text)\"")
+        #expect(try JSONCoding.encode(date) == "\"\(text)\"")
+    }
+
     @Test(arguments: ["\"yesterday\"", "0", "\"2024-13-01T00:00:00Z\"", "null"])
     func whatIsNoDate(json: String) {
         #expect(throws: DecodingError.self) { try JSONCoding.decode(Date.self, from: json) }

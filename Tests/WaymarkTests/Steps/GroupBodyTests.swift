@@ -35,7 +35,8 @@ import Testing
 
     @Test func aParallelJoinsEachBranchsTypeInItsPlace() throws {
         let joined = try join([Label(id: 7), Pickup(day: "day 7"), 3.5])
-        #expect(joined.value as? Prepared == Prepared(label: Label(id: 7), pickup: Pickup(day: "day 7"), weight: 3.5))
+        #expect(
+            try joined.read() as? Prepared == Prepared(label: Label(id: 7), pickup: Pickup(day: "day 7"), weight: 3.5))
         #expect(joined.json == #"{"label":{"id":7},"pickup":{"day":"day 7"},"weight":3.5}"#)
     }
 
@@ -101,7 +102,7 @@ import Testing
         #expect((count, stored.json) == (0, "[]"))
         #expect(try elements().decode("[]").isEmpty)
         let order = Order(parcels: [])
-        #expect(try elements().join(order, []).value as? Shipped == Shipped(count: 0, trackings: []))
+        #expect(try elements().join(order, []).read() as? Shipped == Shipped(count: 0, trackings: []))
     }
 
     @Test func elementsThatCannotBeStoredAreSaidSo() throws {
@@ -115,7 +116,7 @@ import Testing
     @Test func outputsAreJoinedInTheElementsOrder() throws {
         let order = Order(parcels: [Label(id: 3), Label(id: 1)])
         let joined = try elements().join(order, ["three", "one"])
-        #expect(joined.value as? Shipped == Shipped(count: 2, trackings: ["three", "one"]))
+        #expect(try joined.read() as? Shipped == Shipped(count: 2, trackings: ["three", "one"]))
         #expect(joined.json == #"{"count":2,"trackings":["three","one"]}"#)
     }
 

@@ -15,7 +15,7 @@ import Testing
         let step = try SagaDeclaration(BookRide()).steps[1]
         let result = try await run(step.body, on: Ride(id: 7))
         #expect(result.json == #"{"charge":"key-abroad","id":7}"#)
-        #expect((result.value as? PaidRide)?.charge == "key-abroad")
+        #expect(try (result.read() as? PaidRide)?.charge == "key-abroad")
     }
 
     @Test func aCompensationGetsTheOutputAndGivesNothing() async throws {

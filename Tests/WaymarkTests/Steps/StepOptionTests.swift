@@ -66,7 +66,7 @@ import Testing
         }
         guard case .happened(let value) = try await ask(rule) else { throw TransientError("it did not happen") }
         #expect(value.json == "72")
-        #expect(value.value as? Int == 72)
+        #expect(try value.read() as? Int == 72)
     }
 
     @Test func itMayNotHaveHappenedOrNotBeKnown() async throws {

@@ -130,8 +130,8 @@ extension SimulatedRun {
             let (step, input) = (declaration.plan[work.step], input(of: work))
             switch manner {
             case .performed, .reconciled: current = input + work.step + 1
-            case .degraded: current = (try? step.fallback?(input).value as? Int) ?? -1
-            case .skipped: current = (try? step.skip?(input).value as? Int) ?? -1
+            case .degraded: current = (try? step.fallback?(input).read() as? Int) ?? -1
+            case .skipped: current = (try? step.skip?(input).read() as? Int) ?? -1
             case .decided: if case .choice(let choose) = step.body { choice = choose(input) }
             }
             if manner != .decided { outputs[work.step] = current }

@@ -83,6 +83,8 @@ extension Runner {
         switch plan.source(of: work.step, machine.state.choices) {
         case .line: line.isMain ? key.request.utf8.count : line.inputBytes
         case .output(let index): journal.bytes(of: FinishedStep(step: index, element: line.element))
+        // Nothing can be read there, so the step fails before its size counts.
+        case .undeclaredWay: 0
         }
     }
 }

@@ -164,6 +164,18 @@ import WaymarkTesting
         }
     }
 
+    @Test func aStepIsMovedToAnotherWay() async throws {
+        try await Fleet.with { fleet in
+            fleet.script.fail("called", with: Self.later)
+            let first = fleet.runs(Journey(script: fleet.script))
+            try await Self.ask(Journey.self, first, fleet)
+            #expect(try await fleet.column("recovery_point") == ["packed"])
+            #expect(try await first.inFlight().isSafe)
+            let report = try await fleet.runs(Journey(script: fleet.script, isSwapped: true)).inFlight()
+            #expect(report.problems.map(\.problem).contains("'called' is on another way of 'routed' than it went"))
+        }
+    }
+
     // MARK: Reordering
 
     @Test func aStepThatIsCommittedComesAgain() async throws {

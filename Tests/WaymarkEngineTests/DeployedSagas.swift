@@ -105,3 +105,23 @@ struct CarelessQuote: Saga {
         }
     }
 }
+
+/// Goes by rail; what that comes to was on the other way in another edition.
+struct Journey: Saga {
+    static let name = "journey"
+    let script: Script
+    var isSwapped = false
+
+    var body: some Step<Order, Order> {
+        Choose("routed", by: { (_: Order) in Track.rail }) { track in
+            switch (track == .rail) != isSwapped {
+            case true:
+                scripted("packed", script)
+                scripted("called", script)
+            case false:
+                scripted("driven", script)
+            }
+        }
+        scripted("closed", script)
+    }
+}

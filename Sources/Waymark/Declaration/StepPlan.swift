@@ -165,6 +165,14 @@ package struct StepPlan: Sendable {
         sequences[line].steps.last.map { result(of: $0, choices) } ?? .line
     }
 
+    /// The choice that a step is on a way of which was not taken; nil where all those around it lead to the step.
+    package func choiceLeadingElsewhere(from index: Int, _ choices: Choices) -> Int? {
+        let sequence = sequences[places[index].sequence]
+        guard let owner = sequence.owner, isChoice(owner) else { return nil }
+        guard choices[places[owner].step.name] == sequence.label else { return owner }
+        return choiceLeadingElsewhere(from: owner, choices)
+    }
+
     /// Whether a choice may come to this label.
     package func hasWay(_ label: String, at choice: Int) -> Bool {
         places[choice].branches.contains { sequences[$0].label == label }

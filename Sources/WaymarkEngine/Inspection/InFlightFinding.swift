@@ -18,6 +18,8 @@ enum InFlightFinding: Hashable {
     /// A committed step comes again.
     case repeated(step: String)
     case undeclaredWay(choice: String, label: String)
+    /// The request is at a step that is not on the way which it went.
+    case otherWay(choice: String, step: String)
     /// The branches under way are not those that are declared.
     case branches(group: String, String)
     /// A branch is over, and a step that comes last in it was not performed.
@@ -34,6 +36,7 @@ enum InFlightFinding: Hashable {
             "'\(neededBy)' takes what '\(step)' gives, and '\(step)' was not performed before it began"
         case .repeated(let step): "'\(step)' is committed, and would be performed again"
         case .undeclaredWay(let choice, let label): "'\(choice)' went the way '\(label)', which is not declared"
+        case .otherWay(let choice, let step): "'\(step)' is on another way of '\(choice)' than it went"
         case .branches(_, let difference): difference
         case .longerBranch(let step, let group):
             "a branch of '\(group)' ended without '\(step)', which is its last step now"
@@ -50,6 +53,7 @@ enum InFlightFinding: Hashable {
             "put '\(step)' after '\(neededBy)', or deploy it once no request is inside of '\(neededBy)'"
         case .repeated(let step): "put '\(step)' where it was"
         case .undeclaredWay(_, let label): "keep the case '\(label)' until no request is on its way"
+        case .otherWay(_, let step): "keep '\(step)' where it was until no request is on its way"
         case .branches(let group, _):
             "give branches of '\(group)' the names on record, Branch(\"…\"), and add or remove one once no request is inside"
         case .longerBranch(let step, let group):

@@ -84,6 +84,9 @@ struct Rehearsal {
             }
         case .undeclaredWay: break
         }
+        if let choice = plan.choiceLeadingElsewhere(from: step, choices) {
+            findings.insert(.otherWay(choice: plan[choice].name, step: plan[step].name))
+        }
         let inside = work.isBegun ? [] : plan.steps(within: step)
         for index in inside + plan.steps(after: step) {
             let isCommitted =

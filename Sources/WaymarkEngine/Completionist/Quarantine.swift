@@ -21,7 +21,9 @@ final class Quarantine: Sendable {
         let (known, lookDueAt) = state.withLock { ($0.sagas, $0.lookDueAt) }
         let start = engine.clock.now()
         if let lookDueAt, start < lookDueAt { return known }
-        let rows = try await engine.postgres.query(engine.statements.dyingSagas(accepted: engine.registry.accepted))
+        let rows = try await engine.postgres.pipeline([
+            KeyStatements.uncompiled, engine.statements.dyingSagas(accepted: engine.registry.accepted),
+        ])[1]
         let sagas = Set(try rows.decode(String.self))
         state.withLock { state in
             // It looks at all that is due, and at all that vacuum cannot remove.

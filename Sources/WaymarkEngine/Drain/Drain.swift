@@ -168,7 +168,9 @@ public final class Drain: Service {
     }
 
     private func claim(limit: Int) async throws -> [ClaimedJob] {
-        try await postgres.query(statements.claimDue(limit: limit, names: handlers.names)).map(ClaimedJob.init)
+        try await postgres.pipeline([
+            KeyStatements.uncompiled, statements.claimDue(limit: limit, names: handlers.names),
+        ])[1].map(ClaimedJob.init)
     }
 
     private func deliver(_ job: ClaimedJob, among deliveries: Deliveries) async -> Ended {

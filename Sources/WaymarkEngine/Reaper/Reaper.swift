@@ -39,7 +39,7 @@ public final class Reaper: Service {
 
     /// Removes one batch of either kind, and says how many keys that were.
     public func runOnce() async throws -> Int {
-        let reaped = try await reapFinished() + postgres.execute(abandoned)
+        let reaped = try await reapFinished() + reapAbandoned()
         metrics.reap(reaped)
         if reaped > 0 { logger.info("keys reaped", metadata: ["count": .stringConvertible(reaped)]) }
         return reaped
@@ -56,13 +56,17 @@ public final class Reaper: Service {
         return reaped.count
     }
 
+    private func reapAbandoned() async throws -> Int {
+        try await postgres.pipeline([KeyStatements.uncompiled, abandoned])[1].rowsAffected
+    }
+
     func finished(expiredFrom start: Double = -.infinity) -> PostgresQuery {
         delete("done AND expires_at <= now()", oldestFirst: "expires_at", from: start)
     }
 
     /// Of a key that nobody holds, `run_at` is when its last holder gave it back, or fell silent. A parked one's is
     /// infinity.
-    private var abandoned: PostgresQuery {
+    var abandoned: PostgresQuery {
         let age = "\(configuration.retention.inSeconds) * interval '1 second'"
         return delete(
             """

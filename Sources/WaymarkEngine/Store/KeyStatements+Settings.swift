@@ -11,6 +11,9 @@ extension KeyStatements {
     /// the statistics are renewed.
     static let lookupsOnly = settings(lookupsOnly: true)
 
+    /// Has the rest of a transaction not compiled, and planned as the database is set up to.
+    static let uncompiled = settings()
+
     /// Has the rest of a transaction take rows in the order of an index, as long as it needs any, in place of sorting all.
     static let inIndexOrder: PostgresQuery = """
         SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true),

@@ -28,8 +28,9 @@ struct Desk: Sendable {
         self.script = script
         sagas = try SagaRegistry(
             [
-            Payout(script: script), Ping(script: script), AskPing(), Dispatch(script: script), Spread(script: script),
-            PlaceOrder(script: script, horizon: .hours(1)),
+                Payout(script: script), Ping(script: script), AskPing(), Dispatch(script: script),
+                Spread(script: script),
+                PlaceOrder(script: script, horizon: .hours(1)),
             ] + more(script))
         orchestrator = Self.orchestrator(database, sagas)
         keys = KeyOperator(postgres: database.client, sagas: sagas, actor: "anna")

@@ -31,7 +31,9 @@ import WaymarkTesting
     ]) { $1 }
     static let staying: [String: Write] = [
         "recordAttempt": { $0.recordAttempt($1, fence: 1, at: "reserved", attempt: 2, error: "down") },
-        "release": { $0.release($1, fence: 1, at: "reserved", after: .zero, attempts: 1, isInDoubt: false, error: nil) },
+        "release": {
+            $0.release($1, fence: 1, at: "reserved", after: .zero, attempts: 1, isInDoubt: false, error: nil)
+        },
         "park": { $0.park($1, fence: 1, at: "reserved", reason: .horizonPassed, isInDoubt: false, error: nil) },
     ]
     static let counting = staying.filter { $0.key == "recordAttempt" }

@@ -110,8 +110,10 @@ import WaymarkTesting
                         statements.finish(id, fence: fence, from: point, entry: entry, answer: answer),
                         statements.begin(id, fence: fence, .main, from: point, to: "x:begun", attempts: 1),
                         statements.reject(id, fence: fence, from: point, answer: answer, error: ""),
-                        statements.release(id, fence: fence, at: point, after: .zero, attempts: 1, isInDoubt: true, error: nil),
-                        statements.park(id, fence: fence, at: point, reason: .horizonPassed, isInDoubt: true, error: nil),
+                        statements.release(
+                            id, fence: fence, at: point, after: .zero, attempts: 1, isInDoubt: true, error: nil),
+                        statements.park(
+                            id, fence: fence, at: point, reason: .horizonPassed, isInDoubt: true, error: nil),
                         statements.renew(id, fence: fence), statements.claim(id, fence: fence),
                     ]
                     for write in writes {

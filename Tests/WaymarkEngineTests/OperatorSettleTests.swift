@@ -94,8 +94,9 @@ import WaymarkTesting
             let entry = try await desk.keys.reject(seen, with: gone, takingOver: true, reason: "r")
             #expect(entry.after?.direction == "forward", "the call is settled first")
             letGo()
-            _ = try? await run.value
-            #expect(try await desk.complete().finished == 1)
+            // The process that lost the key may take it up again itself.
+            _ = try await run.value
+            _ = try await desk.complete()
             #expect(Set(desk.script.calls(of: "charged")).count == 1, "the same charge")
             #expect(desk.script.calls(of: "charged").count == 2)
             #expect(desk.script.calls(of: "refund").count == 1)

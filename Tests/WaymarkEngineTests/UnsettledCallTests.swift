@@ -99,7 +99,8 @@ private struct Charge: Step {
         _ cards: CardSystem, _ declared: Pay.Declared = .parks, attempts: Int = 2,
         _ body: @escaping @Sendable (World, KeyOperator) async throws -> Void
     ) async throws {
-        try await World.with({ _ in [Pay(cards: cards, declared: declared, attempts: attempts)] }) { world async throws in
+        try await World.with({ _ in [Pay(cards: cards, declared: declared, attempts: attempts)] }) {
+            world async throws in
             let sagas = try SagaRegistry([Pay(cards: cards, declared: declared, attempts: attempts)])
             try await body(world, KeyOperator(postgres: world.database.client, sagas: sagas, actor: "anna"))
         }

@@ -47,6 +47,8 @@ package struct RunMachine: Sendable {
     /// How many calls are made to settle one whose outcome is unknown, beyond those of its retry policy. Together with
     /// `settlingDelays`, that takes about an hour and a half.
     package static let settlingCalls = 100
+    /// A call that kills its process must not be settled for ever.
+    package static let deathsOverSettling = 3
     private static let settlingDelays = RetryPolicy.exponential()
 
     /// Whether the attempt under way has made its call: what did not happen then is not tried once more.
@@ -85,6 +87,7 @@ package struct RunMachine: Sendable {
         state.recoveryPoint = work.to
         state.attempts = 1
         state.isInDoubt = false
+        state.deaths = 0
         (hasCalled, refusal) = (false, nil)
         switch work.direction {
         case .forward:
@@ -252,7 +255,10 @@ package struct RunMachine: Sendable {
         switch settling(work, traits) {
         case .needless: return exhausted(work, traits)
         case .impossible: return .park(.outcomeUnknown)
-        case .calling: return callAgain(work, traits, sincePoint: sincePoint)
+        case .calling:
+            // Nothing would ever be undone of what happened: the request goes on with the substitute.
+            let isOptional = traits.exhaustion == .degrade && !traits.isUndone && state.verdict == nil
+            return isOptional ? exhausted(work, traits) : callAgain(work, traits, sincePoint: sincePoint)
         case .asking:
             // A holder that dies over the question itself must not ask it for ever.
             let mayAsk = state.verdict == nil ? state.attempts <= traits.retry.attempts + 1 : maySettle(traits)
@@ -327,7 +333,7 @@ package struct RunMachine: Sendable {
     }
 
     private func maySettle(_ traits: Traits) -> Bool {
-        state.attempts <= traits.retry.attempts + Self.settlingCalls
+        state.attempts <= traits.retry.attempts + Self.settlingCalls && state.deaths <= Self.deathsOverSettling
     }
 
     private func reject(_ rejection: Rejection) -> Action {

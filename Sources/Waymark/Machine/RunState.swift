@@ -19,13 +19,16 @@ package struct RunState: Sendable, Equatable {
     package var done: [FinishedStep]
     /// Whether an attempt at the next step, made before the one under way, may have had an effect that nobody knows of.
     package var isInDoubt: Bool
+    /// How many holders in a row died, or lost the lease, over the next step.
+    package var deaths: Int
     /// The rejection that a person decided on. It is committed as soon as the next step's call is settled.
     package var verdict: Rejection?
 
     /// - Parameter isInDoubt: where nil, every attempt before the one under way may have had an effect.
     package init(
         direction: Direction = .forward, recoveryPoint: String, attempts: Int, choices: StepPlan.Choices = [:],
-        done: [FinishedStep] = [], isInDoubt: Bool? = nil, verdict: Rejection? = nil
+        done: [FinishedStep] = [], isInDoubt: Bool? = nil, deaths: Int = 0,
+        verdict: Rejection? = nil
     ) {
         self.direction = direction
         self.recoveryPoint = recoveryPoint
@@ -33,6 +36,7 @@ package struct RunState: Sendable, Equatable {
         self.choices = choices
         self.done = done
         self.isInDoubt = isInDoubt ?? (attempts > 1)
+        self.deaths = deaths
         self.verdict = verdict
     }
 }

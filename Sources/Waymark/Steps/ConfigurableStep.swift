@@ -41,7 +41,8 @@ extension ConfigurableStep {
     }
 
     /// Goes on with `value` when the retry policy is used up. The journal marks the output as degraded, and a degraded step
-    /// is not undone. A foreign call that may have happened is settled first: see ``rejectWhenExhausted(status:type:title:detail:)``.
+    /// is not undone. A foreign call that may have happened is settled first, where it declares `reconcile` or an undo: see
+    /// ``rejectWhenExhausted(status:type:title:detail:)``.
     public func orElse(_ value: Output) -> Self {
         orElse { _ in value }
     }

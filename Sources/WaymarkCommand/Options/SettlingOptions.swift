@@ -12,7 +12,8 @@ struct SettlingOptions: ParsableArguments {
     @Option(help: "Which call, where there are several; 'sent[3]' for an element of a ForEach.")
     var step: String?
 
-    @Flag(help: "Take the key from a process that is working on it. A call that it is making may happen, and is settled.")
+    @Flag(
+        help: "Take the key from a process that is working on it. A call that it is making may happen, and is settled.")
     var takeOver = false
 
     func validate() throws {

@@ -77,7 +77,8 @@ extension KeyOperator {
             let value = try position.output(output, of: work)
             if work.finishes, line.id == .main {
                 throw OperatorError(
-                    .refused, "'\(position.name(of: work))' is the last step: with it the request succeeded; resolve it")
+                    .refused, "'\(position.name(of: work))' is the last step: with it the request succeeded; resolve it"
+                )
             }
             change.statements = [commit(value, of: work, on: line, row, position)]
             done = FinishedStep(step: work.step, element: work.element)
@@ -113,7 +114,8 @@ extension KeyPosition {
             guard let work = line.work else { continue }
             let name = name(of: work)
             let unknown = OperatorError(
-                .refused, "whether '\(name)' happened is not known: resolve it first, or say with the rejection what happened")
+                .refused,
+                "whether '\(name)' happened is not known: resolve it first, or say with the rejection what happened")
             switch line.parked.flatMap(ParkedReason.init) {
             case .outcomeUnknown, .horizonPassed: throw unknown
             default: break
@@ -137,7 +139,9 @@ extension KeyPosition {
             (branch.parked, branch.attempts) = (nil, 1)
             return branch
         }
-        guard let (line, work, resolution) = resolved, case .branch(let name, group: _) = line.id else { return branches }
+        guard let (line, work, resolution) = resolved, case .branch(let name, group: _) = line.id else {
+            return branches
+        }
         switch resolution {
         case .happened: branches[name] = BranchState(point: work.to)
         case .didNotHappen:

@@ -33,7 +33,8 @@ struct KeyPosition {
             _ id: LineID, _ number: Int, _ element: Int? = nil, parked: String?, _ state: RunState
         ) -> Line {
             let machine = RunMachine(declaration: declaration, line: number, element: element, state: state)
-            return Line(id: id, number: number, element: element, parked: parked, state: state, work: machine.next,
+            return Line(
+                id: id, number: number, element: element, parked: parked, state: state, work: machine.next,
                 settling: machine.settling)
         }
         let main = line(

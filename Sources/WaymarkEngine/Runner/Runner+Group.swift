@@ -101,7 +101,7 @@ extension Runner {
             state: RunState(
                 recoveryPoint: state.point, attempts: max(state.attempts, 1),
                 choices: journal.choices(plan, element: line.element), isInDoubt: isInDoubt,
-                verdict: self.machine.state.verdict))
+                deaths: self.machine.state.deaths, verdict: self.machine.state.verdict))
         // What it takes first is in memory only where nothing of it can have happened: also of a group begun just now.
         let input = isFresh || state.since == nil ? line.input : nil
         let since = state.since.flatMap { since in
@@ -122,6 +122,7 @@ extension Runner {
             guard let value = try? result() else { return .parked(.unreadableState, "no result of a finished branch") }
             return .finished(value: value, journal, done: [])
         }
+        // A person's rejection does not wait for a backoff.
         if let due = line.due, machine.state.verdict == nil, let clock = key.databaseClock,
             state?.event.map({ events[$0] == nil }) ?? true
         {

@@ -92,7 +92,8 @@ extension Runner {
         engine.metrics.park()
         return await giveUp(
             engine.statements.park(
-                context.id, fence: fence, at: point, reason: reason, isInDoubt: machine.state.isInDoubt, error: lastError),
+                context.id, fence: fence, at: point, reason: reason, isInDoubt: machine.state.isInDoubt,
+                error: lastError),
             as: .parked(reason))
     }
 

@@ -82,7 +82,7 @@ final class Runner {
             state: RunState(
                 direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: row.attempts,
                 choices: journal.choices(saga.declaration.plan), done: journal.done, isInDoubt: row.isInDoubt,
-                verdict: row.direction == .forward ? row.pendingAnswer?.rejection : nil))
+                deaths: row.deaths, verdict: row.direction == .forward ? row.pendingAnswer?.rejection : nil))
         answer = row.pendingAnswer
         pointCommittedAt = instant - row.sincePoint
     }

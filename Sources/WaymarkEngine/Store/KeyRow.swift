@@ -26,17 +26,19 @@ struct ClaimedRow: Sendable {
     /// Whether an earlier attempt at the next step may have made a call whose outcome is not known: its holder did not give
     /// the key back, or gave it back and said so.
     let isInDoubt: Bool
+    /// How many holders in a row did not give it back.
+    let deaths: Int
     /// When it was due, where it was claimed for that, by the same clock.
     let dueAt: Double?
 
     init(_ row: PostgresRow) throws {
         typealias Columns = (
             UUID, String, String, UUID, String, Int, String, String, String, String, String, String, Int, Int, Int?,
-            String?, String?, Double, Double, Bool, Double?
+            String?, String?, Double, Double, Int, Bool, Double?
         )
         let (
             id, scope, key, incarnation, saga, version, request, point, direction, journal, branches, events, fence,
-            attempts, status, body, parentEvent, sincePoint, claimedAt, isInDoubt, dueAt
+            attempts, status, body, parentEvent, sincePoint, claimedAt, deaths, isDoubtful, dueAt
         ) = try row.decode(Columns.self)
         context = KeyContext(
             id: id, scope: try Scope(scope), key: try IdempotencyKey(key), saga: saga, incarnation: incarnation)
@@ -53,7 +55,8 @@ struct ClaimedRow: Sendable {
         self.parentEvent = parentEvent
         self.sincePoint = .seconds(clamping: sincePoint)
         self.claimedAt = claimedAt
-        self.isInDoubt = isInDoubt
+        self.deaths = deaths
+        isInDoubt = deaths > 0 || isDoubtful
         self.dueAt = dueAt
     }
 }

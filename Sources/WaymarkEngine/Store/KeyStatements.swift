@@ -42,7 +42,7 @@ package struct KeyStatements: Sendable {
         k.id, k.scope, k.key, k.incarnation, k.saga, k.saga_version, k.request::text, k.recovery_point, k.direction, \
         k.journal::text, k.branches::text, k.events::text, k.fence, k.attempts, k.response_status, k.response_body, \
         k.parent_event, \(seconds(from: "k.progressed_at", to: "k.locked_at")), \
-        extract(epoch FROM k.locked_at)::float8, (k.deaths > 0 OR k.doubtful_point = k.recovery_point) IS TRUE
+        extract(epoch FROM k.locked_at)::float8, k.deaths, (k.doubtful_point = k.recovery_point) IS TRUE
         """
 
     /// The only clock that counts, in seconds since 1970.

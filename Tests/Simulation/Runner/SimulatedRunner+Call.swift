@@ -69,7 +69,9 @@ extension SimulatedRunner {
         if let arrival = passage.arrival {
             // On its way, a call outlives its sender.
             world.after(arrival) {
-                if passage.mayBeRefused, work.direction == .forward, world.provider.refuses(operation, idempotence) { return }
+                if passage.mayBeRefused, work.direction == .forward, world.provider.refuses(operation, idempotence) {
+                    return
+                }
                 returned = world.provider.receive(operation, key: key, idempotence)
             }
         }

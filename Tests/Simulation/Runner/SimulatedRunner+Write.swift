@@ -73,7 +73,8 @@ extension SimulatedRunner {
 
     func release(after delay: Duration, attempts: Int) {
         let delay = delay.inMicroseconds
-        write(.release(after: delay, attempts: attempts, isInDoubt: machine.state.isInDoubt, error: lastError)) { [self] in
+        write(.release(after: delay, attempts: attempts, isInDoubt: machine.state.isInDoubt, error: lastError)) {
+            [self] in
             end(.progress(retryAfter: delay))
         }
     }

@@ -47,7 +47,7 @@ final class SimulatedRunner {
             state: RunState(
                 direction: row.direction, recoveryPoint: row.recoveryPoint, attempts: row.attempts,
                 choices: journal.choices(declaration.plan), done: journal.done,
-                isInDoubt: row.isInDoubt && process.world.scenario.guards.contains(.doubt)))
+                isInDoubt: row.isInDoubt && process.world.scenario.guards.contains(.doubt), deaths: row.deaths))
         answer = row.answer
         pointCommittedAt = instant - ((row.lockedAt ?? 0) - row.progressedAt)
     }

@@ -63,7 +63,8 @@ extension ModelStore {
             let columns: [String?] = [
                 row.context.key.description, row.context.incarnation.uuidString.lowercased(), row.recoveryPoint,
                 row.direction.rawValue, "\(row.fence)", row.lockedBy, "\(row.attempts)", "\(row.deaths)", row.lastError,
-                row.parkedReason?.rawValue, row.doubtfulPoint, row.answer.map { "\($0.status)" }, row.answer?.body, "\(row.done)",
+                row.parkedReason?.rawValue, row.doubtfulPoint, row.answer.map { "\($0.status)" }, row.answer?.body,
+                "\(row.done)",
                 journal.joined(separator: ","), Self.time(row.progressedAt), row.lockedAt.map(Self.time),
                 Self.time(row.leaseUntil), Self.time(row.runAt), row.finishedAt.map(Self.time),
                 row.expiresAt.map(Self.time),

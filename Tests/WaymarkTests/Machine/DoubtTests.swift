@@ -100,6 +100,18 @@ import Testing
         }
     }
 
+    @Test func aCallThatKillsItsProcessIsNotSettledForEver() throws {
+        for deaths in [RunMachine.deathsOverSettling, RunMachine.deathsOverSettling + 1] {
+            let steps: [any Step<Int, Int>] = [
+                phase("a"), call("b", Self.keyed).retry(.none).orElse(7).undoneCall(), phase("c"),
+            ]
+            let state = RunState(recoveryPoint: "a", attempts: 2 + deaths, isInDoubt: true, deaths: deaths)
+            let machine = RunMachine(declaration: try SagaDeclaration(Assembled(steps)), state: state)
+            let isCalled = deaths == RunMachine.deathsOverSettling
+            #expect(machine.resume(sincePoint: .zero) == (isCalled ? .perform(work) : .park(.outcomeUnknown)))
+        }
+    }
+
     // MARK: A person's rejection
 
     @Test func aVerdictWaitsForTheCallAndUndoesItToo() throws {

@@ -89,7 +89,8 @@ import Testing
         #expect(machine.state.done == [FinishedStep(step: 0), FinishedStep(step: 1)])
     }
 
-    @Test func aNaturalCallWithoutAnUndoDegradesAtOnce() throws {
+    @Test func aCallWithoutAnUndoDegradesAtOnceWhereNobodyCanBeAsked() throws {
+        #expect(try afterTheLastAttempt(call("b", .keyed(horizon: .hours(24))).orElse(7)).1 == .degrade(work))
         #expect(try afterTheLastAttempt(call("b").orElse(7)).1 == .degrade(work))
     }
 

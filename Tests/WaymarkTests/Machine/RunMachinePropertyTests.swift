@@ -78,7 +78,9 @@ import WaymarkTesting
             let settles = run.settlesByCalling(tries[0].work)
             let most = retry.attempts + (settles ? RunMachine.settlingCalls : 0)
             #expect(attempts.allSatisfy { $0 <= most }, note)
-            #expect(tries.allSatisfy { settles || $0.attempt == 1 || $0.sincePoint <= retry.elapsed ?? $0.sincePoint }, note)
+            #expect(
+                tries.allSatisfy { settles || $0.attempt == 1 || $0.sincePoint <= retry.elapsed ?? $0.sincePoint }, note
+            )
             #expect(tries.dropLast().allSatisfy { !$0.isCommitted }, note)
         }
     }

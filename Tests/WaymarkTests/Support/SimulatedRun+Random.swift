@@ -26,7 +26,7 @@ extension SimulatedRun {
     func settlesByCalling(_ work: Work) -> Bool {
         let step = declaration.plan[work.step]
         guard work.direction == .forward, step.exhaustion != .park, step.body.reconcile == nil else { return false }
-        return matters(work)
+        return matters(work) && (step.exhaustion != .degrade || step.compensation != nil)
     }
 
     /// Whether an effect of the work would have to be known before the request is rejected or the step degraded.

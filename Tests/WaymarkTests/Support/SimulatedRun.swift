@@ -148,6 +148,7 @@ struct SimulatedRun {
         var row = machine.state
         row.attempts = attempts
         if afterDeath { row.isInDoubt = true }
+        row.deaths = afterDeath ? row.deaths + 1 : 0
         machine = RunMachine(declaration: declaration, state: row)
         isResolved = false
         return machine.resume(sincePoint: sincePoint)

@@ -84,7 +84,8 @@ extension Runner {
                 if case .finished(_, let journal, _) = end { room?.add(journal, group.lines[index], plan) }
                 addNext()
             }
-            return (ends.compactMap(\.self), room?.isFull == true)
+            // What is at its end is joined: then the join itself tells.
+            return (ends.compactMap(\.self), room?.isFull == true && next < group.lines.count)
         }
     }
 

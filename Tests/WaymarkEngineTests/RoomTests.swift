@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import PostgresPQ
 import Testing
 import WaymarkTesting
 
@@ -120,7 +121,7 @@ private struct CountAll: Saga {
     }
 
     @Test func aRequestThatACallMayReturnTwiceOverIsRefusedAtTheDoor() async throws {
-        try await with { world in
+        try await with { world async throws in
             let order = String(repeating: "o", count: 150 * 1024)
             let error = await #expect(throws: WaymarkError.self) { try await world.run(Capture.self, order) }
             #expect(error?.code == .tooLarge)
@@ -132,7 +133,7 @@ private struct CountAll: Saga {
     }
 
     @Test func aCallWhoseInputIsTooLargeToReturnIsNotMade() async throws {
-        try await with { world in
+        try await with { world async throws in
             let outcome = try await world.run(Capture.self, String(repeating: "o", count: 100 * 1024))
             #expect(outcome.parkedReason == .unstorableOutput)
             #expect(world.ledger.effects("captured").isEmpty)
@@ -142,14 +143,14 @@ private struct CountAll: Saga {
     }
 
     @Test func aCallThatDeclaresLittleIsMadeWithALargeInput() async throws {
-        try await with { world in
+        try await with { world async throws in
             let outcome = try await world.run(CaptureLittle.self, String(repeating: "o", count: 200 * 1024))
             #expect(outcome.response == 200 * 1024)
         }
     }
 
     @Test func theLimitsAreTheConfigurations() async throws {
-        try await with { world in
+        try await with { world async throws in
             var configuration = EngineConfiguration()
             configuration.limits.requestBytes = 1 << 20
             configuration.limits.outputBytes = 2 << 20
@@ -172,7 +173,7 @@ private struct CountAll: Saga {
     }
 
     @Test func aJoinThatCannotHoldWhatItsElementsDeclareBeginsNoneOfThem() async throws {
-        try await with { world in
+        try await with { world async throws in
             let outcome = try await world.run(BookAll<Honest>.self, 50)
             #expect(outcome.parkedReason == .unstorableOutput)
             #expect(world.ledger.effects("booked").isEmpty)
@@ -190,7 +191,7 @@ private struct CountAll: Saga {
     }
 
     @Test func aJoinThatDeclaresLittleTakesAllElements() async throws {
-        try await with { world in
+        try await with { world async throws in
             #expect(try await world.run(CountAll.self, 50).response == 50)
             #expect(world.ledger.effects("booked").count == 50)
         }

@@ -87,7 +87,7 @@ import WaymarkTesting
         try await TestDatabase.with { database in
             let proxy = try await FaultProxy.start(upstream: database.upstream)
             try await withPostgres(database.url(through: proxy)) { client in
-                try await Door.with(TestDatabase(url: database.url, client: client)) { door in
+                try await Door.with(TestDatabase(url: database.url, client: client)) { door async throws in
                     for _ in 0..<20 {
                         #expect(try await door.health() == .ok)
                         proxy.resetAll()

@@ -8,11 +8,12 @@ import WaymarkTesting
 
 /// Phases that set something in their session, beside requests that must not notice.
 @Suite struct SessionLeakTests {
-    private static let tables = "CREATE TABLE seen (key_id uuid PRIMARY KEY, timeout text, tenant text);"
+    private static let tables = "CREATE TABLE seen (key_id uuid PRIMARY KEY, memory text, tenant text);"
 
     /// What a phase says to the server.
     private static let settings = [
-        "SET statement_timeout = '2s'", "SET app.tenant = 'a'", "SELECT set_config('app.tenant', 'a', true)",
+        "SET statement_timeout = '2s'", "SET work_mem = '3MB'", "SET app.tenant = 'a'",
+        "SELECT set_config('app.tenant', 'a', true)",
     ]
 
     /// Sets what its request says, as a phase that waits for the database or as one that only writes.
@@ -35,7 +36,7 @@ import WaymarkTesting
         }
     }
 
-    /// Writes down what it finds set.
+    /// Writes down what it finds set. The engine gives each transaction a `statement_timeout` of its own.
     struct Seeing: Saga {
         static let name = "seeing"
 
@@ -45,7 +46,7 @@ import WaymarkTesting
         }
 
         private static let found =
-            "current_setting('statement_timeout'), coalesce(current_setting('app.tenant', true), '')"
+            "current_setting('work_mem'), coalesce(current_setting('app.tenant', true), '')"
 
         func see(_ number: Int, _ writes: inout Writes) throws -> Int {
             writes.execute("INSERT INTO seen SELECT \(writes.key.id), \(unescaped: Self.found)")
@@ -54,7 +55,7 @@ import WaymarkTesting
 
         func look(_ number: Int, _ tx: Transaction) async throws -> Int {
             let found = try await tx.query("SELECT \(unescaped: Self.found)").decode((String, String).self)[0]
-            if found != ("0", "") { throw Rejection(status: 409, type: "leak", title: "\(found)") }
+            if found != ("4MB", "") { throw Rejection(status: 409, type: "leak", title: "\(found)") }
             return number
         }
     }
@@ -84,9 +85,9 @@ import WaymarkTesting
                 return try await group.reduce(into: [String]()) { if let told = $1 { $0.append(told) } }
             }
             #expect(outcomes.isEmpty)
-            let seen = try await database.client.query("SELECT DISTINCT timeout, tenant FROM seen")
+            let seen = try await database.client.query("SELECT DISTINCT memory, tenant FROM seen")
                 .decode((String, String).self)
-            #expect(seen.count == 1 && seen[0] == ("0", ""), "\(seen)")
+            #expect(seen.count == 1 && seen[0] == ("4MB", ""), "\(seen)")
         }
     }
 }

@@ -46,7 +46,8 @@ import WaymarkTesting
         }
         matrix.faults = [.crash]
         matrix.acceptedParkings = [.horizonPassed]
-        let removed = Removal(#"extract\(epoch FROM k\.locked_at - k\.progressed_at\)"#, "0")
+        let removed = Removal(
+            #"extract\(epoch FROM k\.locked_at\)::float8 - extract\(epoch FROM k\.progressed_at\)"#, "0")
         if isRemoved { matrix.rewrite = removed.rewrite }
         let report = try await matrix.report(Purchase.Order(item: "book"))
         print("horizon removed \(isRemoved): \(report.summary)")

@@ -40,9 +40,15 @@ extension Date: PostgresCodable, PostgresArrayElement, PostgresArrayDecodable {
 
     /// The date that is so many microseconds after the beginning of 2000.
     fileprivate init(postgresMicroseconds micros: Int64) {
-        var (seconds, rest) = micros.quotientAndRemainder(dividingBy: 1_000_000)
-        if rest < 0 { (seconds, rest) = (seconds - 1, rest + 1_000_000) }
-        self.init(timeIntervalSinceReferenceDate: Double(seconds - Self.epochOffset) + Double(rest) / 1e6)
+        // No timestamp of PostgreSQL's is near the ends of 64 bits.
+        let sinceReference = micros &- Self.epochOffset * 1_000_000
+        if let exact = Double(exactly: sinceReference) {
+            self.init(timeIntervalSinceReferenceDate: exact / 1e6)
+            return
+        }
+        // A double does not hold so many microseconds: the whole seconds apart.
+        let (seconds, rest) = sinceReference.quotientAndRemainder(dividingBy: 1_000_000)
+        self.init(timeIntervalSinceReferenceDate: Double(seconds) + Double(rest) / 1e6)
     }
 }
 

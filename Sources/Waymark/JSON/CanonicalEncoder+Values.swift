@@ -10,7 +10,9 @@ extension CanonicalEncoder {
         if Value.self == UUID.self, let value = value as? UUID { return .string(value.text(.uppercase)) }
         if Value.self == Date.self, let value = value as? Date {
             guard let text = DateText.text(of: value, .microseconds) else {
-                throw failure(value, key, "the date is not between the years 1 and 294276")
+                // The error carries the seconds: Foundation ends the process over the description of such a date.
+                throw failure(
+                    value.timeIntervalSinceReferenceDate, key, "the date is not between the years 1 and 294276")
             }
             return DateText.needsMicroseconds(value) ? .date(value, text) : .string(text)
         }

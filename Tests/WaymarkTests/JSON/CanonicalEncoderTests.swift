@@ -122,6 +122,8 @@ import Testing
         let error = #expect(throws: EncodingError.self) { try JSONCoding.encode(date) }
         guard case .invalidValue(_, let context) = error else { return }
         #expect(context.codingPath.map(\.stringValue).first == "at")
+        // The row keeps the error's description.
+        #expect(error.map(String.init(describing:))?.contains("294276") == true)
     }
 
     @Test func noDecimalIsNoNumber() {

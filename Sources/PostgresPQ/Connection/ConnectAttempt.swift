@@ -3,7 +3,7 @@ import CLibPQ
 @preconcurrency import Dispatch
 import Foundation
 
-/// Establishes one connection to one server without blocking: libpq says what to wait for, a dispatch source waits.
+/// Establishes one connection to one server without blocking: libpq says what to wait for, the event loop waits.
 // Safe to share: all state is touched on `queue` only.
 final class ConnectAttempt: @unchecked Sendable {
     private let queue = DispatchQueue(label: "postgres.connect")
@@ -12,7 +12,7 @@ final class ConnectAttempt: @unchecked Sendable {
     private let timeout: Duration
     private let notices: NoticeSink
     private var pointer: OpaquePointer?
-    private var source: (any DispatchSourceProtocol)?
+    private var watch: SocketWatch?
     private var completion: ((Result<Wire, any Error>) -> Void)?
     private var isCancelled = false
 
@@ -56,22 +56,21 @@ final class ConnectAttempt: @unchecked Sendable {
         wait(for: PGRES_POLLING_WRITING, pointer)
     }
 
-    /// The socket may change from one poll to the next, so each wait has a source of its own.
+    /// The socket may change from one poll to the next, so each wait has a watch of its own.
+    ///
+    /// It is no dispatch source: on Linux libdispatch ends the process now and then where a server hangs up meanwhile.
     private func wait(for status: PostgresPollingStatusType, _ pointer: OpaquePointer) {
         let descriptor = PQsocket(pointer)
         guard descriptor >= 0 else { return failAsLibpqSays(pointer) }
-        let source: any DispatchSourceProtocol =
-            status == PGRES_POLLING_READING
-            ? DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            : DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
-        source.setEventHandler { [weak self] in self?.source?.cancel() }
-        source.setCancelHandler { self.sourceCancelled() }
-        self.source = source
-        source.activate()
+        let watch = SocketWatch(descriptor, for: status == PGRES_POLLING_READING ? POLLIN : POLLOUT) {
+            self.queue.async { self.watchEnded() }
+        }
+        self.watch = watch
+        loop.begin(watch)
     }
 
-    private func sourceCancelled() {
-        source = nil
+    private func watchEnded() {
+        watch = nil
         guard let pointer else { return }
         guard completion != nil else {
             self.pointer = nil
@@ -111,8 +110,9 @@ final class ConnectAttempt: @unchecked Sendable {
     private func finish(_ result: Result<Wire, any Error>) {
         guard let completion else { return }
         self.completion = nil
-        if let source {
-            source.cancel()
+        if let watch {
+            // The socket is closed once nobody looks at it.
+            loop.end(watch)
         } else if let pointer {
             self.pointer = nil
             PQfinish(pointer)

@@ -28,6 +28,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     private let owner = Atomic<UInt>(0)
     private let alarm = WakeUpPipe()
     private var wires: [Wire] = []
+    private var watches: [SocketWatch] = []
 
     /// The loop for the next connection.
     static func next() -> EventLoop {
@@ -78,6 +79,22 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         wires.removeAll { $0 === wire }
     }
 
+    /// Waits until the watch's socket is ready, and then ends the watch.
+    func begin(_ watch: SocketWatch) {
+        enqueue { self.watches.append(watch) }
+    }
+
+    /// Ends a watch before its socket is ready. Nothing happens where it has ended.
+    func end(_ watch: SocketWatch) {
+        enqueue { self.conclude(watch) }
+    }
+
+    private func conclude(_ watch: SocketWatch) {
+        guard let index = watches.firstIndex(where: { $0 === watch }) else { return }
+        watches.remove(at: index)
+        watch.ended()
+    }
+
     private static var currentThread: UInt {
         #if os(Linux)
         pthread_self()
@@ -94,17 +111,21 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     /// Does what there is to do, waits for more, and so for ever.
     private func run() {
-        var watched: [Wire] = []
+        var watched: (wires: [Wire], sockets: [SocketWatch]) = ([], [])
         var descriptors: [pollfd] = []
         while true {
             turn.withLock { _ in
                 own {
                     for work in takeWork() { work() }
-                    for (wire, descriptor) in zip(watched, descriptors) where descriptor.revents != 0 {
+                    for (wire, descriptor) in zip(watched.wires, descriptors) where descriptor.revents != 0 {
                         wire.became(ready: descriptor.revents)
                     }
-                    watched = wires
-                    descriptors = watched.map(\.interest) + [alarm.interest]
+                    let others = descriptors.dropFirst(watched.wires.count)
+                    for (watch, descriptor) in zip(watched.sockets, others) where descriptor.revents != 0 {
+                        conclude(watch)
+                    }
+                    watched = (wires, watches)
+                    descriptors = wires.map(\.interest) + watches.map(\.interest) + [alarm.interest]
                 }
             }
             let isIdle = inbox.withLock { inbox in
@@ -112,7 +133,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
                 return inbox.isAsleep
             }
             poll(&descriptors, nfds_t(descriptors.count), isIdle ? -1 : 0)
-            if descriptors[watched.count].revents != 0 { alarm.silence() }
+            if descriptors[descriptors.count - 1].revents != 0 { alarm.silence() }
         }
     }
 
@@ -122,6 +143,19 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
             defer { inbox.work = [] }
             return inbox.work
         }
+    }
+}
+
+/// A socket that is watched once: until it is ready, or until nobody waits for it any more.
+final class SocketWatch: Sendable {
+    /// The socket, and the events to wait for.
+    let interest: pollfd
+    /// Is called once, on the loop's thread, which does not look at the socket any more.
+    let ended: @Sendable () -> Void
+
+    init(_ descriptor: Int32, for events: Int32, ended: @escaping @Sendable () -> Void) {
+        interest = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        self.ended = ended
     }
 }
 

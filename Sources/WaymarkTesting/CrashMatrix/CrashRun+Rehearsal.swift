@@ -78,15 +78,21 @@ extension CrashRun {
     /// - Parameter acceptance: the boundary right behind the acceptance.
     func keepAccepted(at acceptance: Int) async throws -> Accepted {
         try await anew { world in
-            let isCut = try await stage.withProcess(.init(.crash, at: acceptance)) { process, orchestrator, wire in
+            let (struck, trail) = try await stage.withProcess(.init(.crash, at: acceptance)) {
+                process, orchestrator, wire in
                 let work = StartedWork(in: process) { _ = try await submit(orchestrator) }
                 try await work.waitUntilStill()
                 try await wire.sever()
                 try await work.end(orchestrator)
-                return process.struck != nil
+                return (process.struck, process.trail)
             }
-            guard try await isAccepted, isCut else {
-                throw CrashMatrixError(description: "no process could be stopped right behind the acceptance")
+            let isAccepted = try await isAccepted
+            guard isAccepted, struck != nil else {
+                throw CrashMatrixError(
+                    description: """
+                        no process could be stopped right after the acceptance: the request is \(isAccepted ? "" : "not ")accepted \
+                        at boundary \(acceptance) of\(trail.map { "\n  \($0)" }.joined())
+                        """)
             }
             try await stage.keep(as: .accepted)
             return Accepted(effects: world.all)

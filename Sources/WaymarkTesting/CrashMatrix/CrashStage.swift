@@ -152,6 +152,8 @@ struct CrashStage: Sendable {
         // Nobody renews leases here, but for an acceptance that took a third of one: on a busy machine that must not come
         // and go.
         configuration.lease = .minutes(1)
+        // Nor may a statement be taken for a slow one and sent again, because its messages were held up on their way.
+        configuration.coalescing?.longestStatement = .minutes(1)
         configuration.holder = name
         return Orchestrator(
             postgres: client, sagas: try SagaRegistry(sagas, clock: clock, adapting: adapt),

@@ -96,8 +96,9 @@ extension PostgresConnection {
 
     /// Closes the connection, and has the server end its process: else the statement would run on there.
     private func giveUpCancelling() {
-        let side = sideConnection ?? SideConnection(beside: wire, configuration)
-        sideConnection = nil
+        // One of its own: the other may still be connecting, and closes what it finds when that fails.
+        closeSideConnection()
+        let side = SideConnection(beside: wire, configuration)
         let logger = logger
         Task {
             let outcome = await side.perform(.terminate)

@@ -72,7 +72,9 @@ struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     ///
     /// One for libpq to make sense of where it does not fit together, or where a service file may name them.
     static func list(in settings: [String: String]) -> [ServerAddress] {
-        if settings["service"] != nil { return [ServerAddress(settings)] }
+        if settings["service"] != nil || ProcessInfo.processInfo.environment["PGSERVICE"] != nil {
+            return [ServerAddress(settings)]
+        }
         let settings = settings.merging(environment) { own, _ in own }
         let hosts = entries(settings["host"])
         let addresses = entries(settings["hostaddr"])

@@ -39,7 +39,8 @@ struct PoolState {
     ///
     /// - Parameter isServerLost: the others of the pool that lead to the same server are of no use either.
     mutating func connectionClosed(_ id: Int, isServerLost: Bool = false) -> [PoolStateMachine.Action] {
-        let actions = machine.connectionClosed(id) + (isServerLost ? machine.serverLost(id) : [])
+        // First of all what leads to the lost server is given up: what is made in its place does not.
+        let actions = (isServerLost ? machine.serverLost(id) : []) + machine.connectionClosed(id)
         if machine.connections[id] == nil { connections[id] = nil }
         return actions
     }

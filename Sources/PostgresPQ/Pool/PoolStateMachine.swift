@@ -72,7 +72,7 @@ struct PoolStateMachine {
     private(set) var connectingCount = 0
     /// Idle connections, the most recently used one last; it is lent first, because the server has it in its caches.
     var idle: [Int] = []
-    /// In order of arrival, and therefore of deadline. Those no longer in ``waiting`` are skipped.
+    /// In order of arrival. Those no longer in ``waiting`` are skipped.
     var waiters: Deque<Waiter> = []
     var waiting: Set<Int> = []
     var nextID = 0
@@ -123,10 +123,11 @@ struct PoolStateMachine {
             return [.fail(waiter: waiter, .unavailable)]
         }
         let patience = isDown ? min(limits.waitTimeout, limits.outageTimeout) : limits.waitTimeout
-        waiters.append(Waiter(id: waiter, deadline: now + patience))
+        let deadline = now + patience
+        waiters.append(Waiter(id: waiter, deadline: deadline))
         waiting.insert(waiter)
         if isDown { abandonDelayed() }
-        return serveWaiters() + setTimer() + connectAsNeeded(atOnce: isDown)
+        return serveWaiters() + setTimer(deadline) + connectAsNeeded(atOnce: isDown)
     }
 
     /// Connecting has failed for a while, and no connection is left of those that worked. A database that is started together
@@ -144,15 +145,16 @@ struct PoolStateMachine {
 
     /// Fails those whose time is up.
     mutating func timeOut(now: Instant) -> [Action] {
-        if let timer, timer <= now { self.timer = nil }
+        // Also where it rang a little early: another one is set for the rest.
+        timer = nil
         var actions: [Action] = []
-        while let first = waiters.first, first.deadline <= now || !waiting.contains(first.id) {
-            waiters.removeFirst()
-            if waiting.remove(first.id) != nil {
-                actions.append(.fail(waiter: first.id, isDown(now: now) ? .unavailable : .timedOut))
-            }
+        // During an outage waiters have less time, so the first is not always the first to be due.
+        for waiter in waiters where waiter.deadline <= now && waiting.remove(waiter.id) != nil {
+            actions.append(.fail(waiter: waiter.id, isDown(now: now) ? .unavailable : .timedOut))
         }
-        return actions + setTimer()
+        waiters.removeAll { !waiting.contains($0.id) }
+        guard let next = waiters.lazy.map(\.deadline).min() else { return actions }
+        return actions + setTimer(next)
     }
 
     /// A leased connection comes back.
@@ -246,9 +248,10 @@ struct PoolStateMachine {
         return min(limits.backoffCap, limits.backoffBase * (1 << min(failures - 1, 16)))
     }
 
-    private mutating func setTimer() -> [Action] {
-        guard let first = waiters.first, first.deadline < timer ?? .seconds(Int64.max) else { return [] }
-        timer = first.deadline
-        return [.setTimer(first.deadline)]
+    /// Sets the timer, unless it is set for an earlier time.
+    private mutating func setTimer(_ deadline: Instant) -> [Action] {
+        guard deadline < timer ?? .seconds(Int64.max) else { return [] }
+        timer = deadline
+        return [.setTimer(deadline)]
     }
 }

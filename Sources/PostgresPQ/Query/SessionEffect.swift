@@ -50,8 +50,10 @@ private struct SessionEffectReader {
             else { return .none }
             return hasWord("drop", from: place) ? .transaction : .session
         case "select", "with":
-            // SELECT … INTO TEMP.
-            return hasWord("temp", from: place) || hasWord("temporary", from: place) ? .session : .none
+            // SELECT … INTO TEMP: without INTO the word is a column's name.
+            guard hasWord("into", from: place) else { return .none }
+            return hasWord("temp", from: place) || hasWord("temporary", from: place) || hasWord("pg_temp", from: place)
+                ? .session : .none
         default: return .none
         }
     }

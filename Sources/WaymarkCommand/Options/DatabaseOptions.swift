@@ -47,6 +47,8 @@ struct DatabaseOptions: ParsableArguments {
         var connection = try PostgresConfiguration(url)
         connection.preparedStatements = preparedStatements
         var pool = PostgresClient.Configuration(connection: connection)
+        // When it is closed the work is over; what still holds a connection has been left behind.
+        pool.shutdownTimeout = .seconds(1)
         pool.maximumConnections = maximumConnections
         return Database(pool: pool, schema: try SchemaName(schema))
     }

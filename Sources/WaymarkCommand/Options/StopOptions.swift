@@ -3,7 +3,7 @@ import Waymark
 
 /// How a process stops.
 struct StopOptions: ParsableArguments {
-    @Option(help: "How long a stop waits for the work at hand, in seconds; the process ends at most 5 seconds later.")
+    @Option(help: "How long a stop waits for the work at hand, in seconds; the process ends at most 6 seconds later.")
     var graceSeconds = 10.0
 
     func validate() throws {

@@ -67,10 +67,10 @@ final class Coalescer: Sendable {
             if pending.queue(for: time(of: pending)) { Task.detached { [self] in await runUnhurried(pending) } }
             return
         }
-        // What a unit sets in its transaction is nothing for its neighbours.
-        if pending.unit.setsSession || slowSteps.withLock({ $0.contains(pending.unit.step) }) {
-            return addPart([pending], lanes)
-        }
+        // What a unit sets in its transaction is nothing for its neighbours. It may even set the bound of its own statements, so
+        // it runs where its step's timeout reaches it.
+        if pending.unit.setsSession { return runAlone(pending, lanes) }
+        if slowSteps.withLock({ $0.contains(pending.unit.step) }) { return addPart([pending], lanes) }
         lanes.shared.add(pending) { [self] in await share($0, lanes) }
     }
 

@@ -67,6 +67,8 @@ final class PendingUnit: Sendable {
     func queue(for patience: Duration) -> Bool {
         let deadline = Deadlines.shared.add(after: patience) { [weak self] in self?.resume(.failure(StepTimeout())) }
         let isWanted = state.withLock { state in
+            // Its time may be over already.
+            if case .over = state.place { return false }
             if !state.isCancelled { state.place = .queued(deadline: deadline) }
             return !state.isCancelled
         }

@@ -10,6 +10,10 @@ extension PostgresConnection {
     /// How long the server may take to give up a cancelled statement before the connection is given up; a request to
     /// a host that has vanished would otherwise be waited for, for minutes.
     private static let cancelTimeout = DispatchTimeInterval.seconds(10)
+    /// How often the server is told to end a process, and how long after each time that failed: a server that is busy for a
+    /// moment must not be left with a statement that nobody waits for.
+    private static let terminationAttempts = 3
+    private static let terminationPause: Duration = .seconds(1)
     /// How long to wait before an ineffective cancel request is repeated.
     private static let cancelRetryInterval = DispatchTimeInterval.milliseconds(250)
 
@@ -101,11 +105,17 @@ extension PostgresConnection {
         let side = SideConnection(beside: wire, configuration)
         let logger = logger
         Task {
-            let outcome = await side.perform(.terminate)
-            await side.close()
-            if outcome == .failed {
-                logger.warning("A cancelled statement may still run on the server, which could not be told to end it")
+            var outcome = await side.perform(.terminate)
+            for _ in 1..<Self.terminationAttempts {
+                guard case .failed = outcome else { break }
+                try? await Task.sleep(for: Self.terminationPause)
+                outcome = await side.perform(.terminate)
             }
+            await side.close()
+            guard case .failed(let reason) = outcome else { return }
+            logger.warning(
+                "A cancelled statement may still run on the server, which could not be told to end it",
+                metadata: ["error": .string(reason)])
         }
         lose("a cancelled statement was not given up by the server")
     }

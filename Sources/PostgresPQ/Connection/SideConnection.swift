@@ -11,8 +11,8 @@ actor SideConnection {
         case sent
         /// The server has no such process of this user: a pooler in between has made the number up.
         case unknownProcess
-        /// The server was not told; it may be the next time.
-        case failed
+        /// The server was not told, for this reason; it may be the next time.
+        case failed(String)
     }
 
     /// A server that can be reached at all answers within a second or two; cancelling is given up after a few more.
@@ -41,7 +41,7 @@ actor SideConnection {
             return signalled == [true] ? .sent : .unknownProcess
         } catch {
             await close()
-            return .failed
+            return .failed((error as? PostgresError)?.message ?? "\(error)")
         }
     }
 

@@ -12,8 +12,8 @@ public enum Limits {
     public static let duration: Duration = .days(36_500)
     /// Elements of one ForEach: all of them are recorded in the request's row, which each one's commit rewrites.
     public static let elements = 200
-    /// Bytes of an event's or a job's payload, as JSON; of a request and of each step's output unless an engine is configured
-    /// otherwise: the row is rewritten with each phase.
+    /// Bytes of an event's or a job's payload, and of a request that `Transaction.start` starts, as JSON; of any other request
+    /// and of each step's output unless an engine is configured otherwise: the row is rewritten with each phase.
     public static let valueBytes = 256 * 1024
     /// Jobs staged by one phase: they are inserted one statement each in the phase's commit.
     public static let jobsPerPhase = 100

@@ -11,9 +11,10 @@ import Waymark
 /// }
 /// ```
 ///
-/// A verb acts on a key only as it was seen; it fences off whoever holds the key, gives it all its attempts again and makes
-/// it due, so that a completionist goes on. Every verb throws `OperatorError`: `moved` when the key is not as it was seen
-/// any more, `refused` when its state is not one the verb is for. Whatever is thrown, nothing was changed.
+/// A verb acts on a key only as it was seen, unless it takes the key over; it fences off whoever holds the key, gives it all
+/// its attempts again and makes it due, so that a completionist goes on. Every verb throws `OperatorError`: `moved` when the
+/// key is not as it was seen any more, `refused` when its state is not one the verb is for. Whatever is thrown, nothing was
+/// changed.
 public struct KeyOperator: Sendable {
     let postgres: PostgresClient
     let sagas: SagaRegistry

@@ -27,7 +27,7 @@ public import WaymarkEngine
 /// | 502 with Retry-After | accepted, and waiting for a child saga that is parked; `child` is its key's id |
 /// | 503 with Retry-After | accepted, and an attempt failed: the work goes on; or the database is away |
 public struct FrontDoor<Caller: Principal>: Sendable {
-    /// Bytes of a request's body: four times what a saga's request may be, for forms and spaces.
+    /// Bytes of a request's body: four times what a saga's request may be unless configured otherwise, for forms and spaces.
     public static var bodyLimit: Int { 1024 * 1024 }
 
     let orchestrator: Orchestrator

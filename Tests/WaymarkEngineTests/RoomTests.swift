@@ -139,6 +139,15 @@ private struct CountAll: Saga {
             #expect(world.ledger.effects("captured").isEmpty)
             let error = try await lastError(world)
             #expect(error.contains("'captured' is not called") && error.contains("outputBytes(atMost:)"), "\(error)")
+            // Nothing was called, so there is nothing to find out before the request is rejected.
+            let keys = KeyOperator(
+                postgres: world.database.client, sagas: try SagaRegistry([Capture(ledger: world.ledger)]), actor: "anna"
+            )
+            let id = KeyIdentity.rowID(scope: world.scope, key: try IdempotencyKey("k1"))
+            let rejection = Rejection(status: 413, type: "too-large", title: "Too large.")
+            try await keys.reject(try #require(try await keys.find(id)), with: rejection, reason: "r")
+            let order = String(repeating: "o", count: 100 * 1024)
+            #expect(try await world.run(Capture.self, order).rejection?.status == 413)
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PostgresPQ
 import Synchronization
 import Testing
 import WaymarkTesting
@@ -90,6 +91,30 @@ private struct Charge: Step {
         case .rejects: call.rejectWhenExhausted(status: 503, type: "down", title: "Down.").declare(into: &steps)
         case .degrades: call.orElse("nothing").declare(into: &steps)
         }
+    }
+}
+
+/// Checks and charges at the same time.
+private struct CheckAndPay: Saga {
+    static let name = "check-and-pay"
+    let cards: CardSystem
+    let check: @Sendable () async throws -> Void
+    let onCharge: @Sendable () async throws -> Void
+
+    var body: some Step<Int, Int> {
+        Parallel("both", join: { (checked: Int, _: String) in checked }) {
+            ForeignCall("checked", .natural) { (n: Int, _: Call) in
+                try await check()
+                return n
+            }
+            ForeignCall("charged", .keyed(horizon: .hours(1))) { (_: Int, call: Call) in
+                let charge = try cards.charge(call.idempotencyKey)
+                try await onCharge()
+                return charge
+            }
+            .compensate { (charge: String, _: Call) in cards.refund(charge) }
+        }
+        AtomicPhase("booked") { (n: Int, _: Transaction) in n }
     }
 }
 
@@ -202,6 +227,41 @@ private struct Charge: Step {
             #expect(entry.before.attempts == 0)
             #expect(entry.after?.direction == "forward")
             #expect(try await world.run(Slow.self, 1).rejection?.status == 500)
+            #expect(cards.charges == 1)
+            #expect(cards.outstanding == 0)
+        }
+    }
+
+    /// A branch was refused and its process died, while the branch beside it was in the midst of its first call.
+    @Test func aChargeInABranchIsNotLeftBehindWhenTheBranchBesideItWasRefused() async throws {
+        let cards = CardSystem()
+        let isCharging = Mutex(false)
+        let onCharge: @Sendable () async throws -> Void = {
+            let isFirst = isCharging.withLock { wasCharging in
+                defer { wasCharging = true }
+                return !wasCharging
+            }
+            if isFirst { try await Task.sleep(for: .seconds(3600)) }
+        }
+        let check: @Sendable () async throws -> Void = {
+            try await eventually("the branch beside it is charging") { isCharging.withLock(\.self) }
+            throw Rejection(status: 409, type: "no", title: "No.")
+        }
+        let saga = CheckAndPay(cards: cards, check: check, onCharge: onCharge)
+        try await World.with({ _ in [saga] }) { world async throws in
+            let orchestrator = try world.orchestrator()
+            let run = Task { [scope = world.scope] in
+                try await orchestrator.run(CheckAndPay.self, key: IdempotencyKey("k1"), scope: scope, request: 1)
+            }
+            try await eventually("the refusal is on record") {
+                try await world.database.client.query(
+                    "SELECT 1 FROM waymark.keys WHERE branches -> 'checked' ->> 'rejected' IS NOT NULL"
+                ).count == 1
+            }
+            orchestrator.abandon()
+            _ = try? await run.value
+            try await world.settle()
+            #expect(try await world.run(CheckAndPay.self, 1).rejection?.status == 409)
             #expect(cards.charges == 1)
             #expect(cards.outstanding == 0)
         }

@@ -157,7 +157,7 @@ package struct RunMachine: Sendable {
         switch failure {
         case .rejected(let rejection) where work.direction == .forward:
             return refused(work, traits, rejection)
-        case .hopeless(let reason):
+        case .hopeless(let reason), .hopelessNotHappened(let reason):
             return .park(reason)
         case .lasting(let reason):
             return exhausted(work, traits, parking: reason)

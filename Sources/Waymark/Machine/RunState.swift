@@ -105,13 +105,16 @@ package enum StepFailure: Sendable, Equatable {
     case lasting(ParkedReason)
     /// What no further attempt will mend, and nothing was declared for.
     case hopeless(ParkedReason)
+    /// The same, and the attempt is known to have had no effect.
+    case hopelessNotHappened(ParkedReason)
 
     /// Whether the attempt may have had an effect that nobody knows of.
     var leavesDoubt: Bool {
         switch self {
         case .transient, .unretryable: true
-        case .hopeless(let reason): reason == .unstorableOutput
-        case .rejected, .notHappened, .unretryableNotHappened, .lasting: false
+        // Where what is stored could not be read, nothing was called.
+        case .hopeless(let reason): reason != .unreadableState
+        case .rejected, .notHappened, .unretryableNotHappened, .lasting, .hopelessNotHappened: false
         }
     }
 }

@@ -37,7 +37,7 @@ extension ConfigurableStep {
     /// there is room for so much; where nothing is declared, for a call's input twice over. A phase whose output is larger
     /// is refused before its commit.
     public func outputBytes(atMost bytes: Int) -> Self {
-        with { $0.outputBytes = bytes }
+        with("outputBytes") { $0.outputBytes = bytes }
     }
 
     /// Goes on with `value` when the retry policy is used up. The journal marks the output as degraded, and a degraded step

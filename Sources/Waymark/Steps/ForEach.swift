@@ -42,7 +42,7 @@ public struct ForEach<Input: Codable & Sendable, Output: Codable & Sendable>: Re
     /// How many bytes the join's output takes at most, as JSON. Where nothing is declared, there must be room for the input
     /// and all elements' outputs before the first element is begun.
     public func outputBytes(atMost bytes: Int) -> Self {
-        with { $0.outputBytes = bytes }
+        with("outputBytes") { $0.outputBytes = bytes }
     }
 
     public func declare(into steps: inout StepList) {

@@ -79,7 +79,12 @@ extension Runner {
             return .writes { writes in try body(input, &writes) }
         case (.call(let body, reconcile: _), _):
             if let verdict = verdictBeforeCall(work) { return .verdict(verdict) }
-            try checkRoom(for: work)
+            do {
+                try checkRoom(for: work)
+            } catch {
+                // It is not made, so nothing is in doubt.
+                return .verdict(.failed(.hopelessNotHappened(.unstorableOutput), Self.text(of: error)))
+            }
             let call = self.call(for: work, timeout: timeout)
             return .call({ try await body(input, call) }, timeout)
         default:

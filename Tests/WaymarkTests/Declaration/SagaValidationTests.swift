@@ -61,6 +61,7 @@ import Testing
             (phase("a").retry(.none).retry(.exponential()), "retry"),
             (phase("a").timeout(.seconds(1)).timeout(.seconds(2)), "timeout"),
             (phase("a").compensate(undo).compensate(undo), "compensate"),
+            (phase("a").outputBytes(atMost: 1).outputBytes(atMost: 2), "outputBytes"),
             (phase("a").when { $0 > 0 }.when { $0 < 9 }, "when"),
             (
                 phase("a").orElse(1).rejectWhenExhausted(status: 409, type: "no", title: "No."),

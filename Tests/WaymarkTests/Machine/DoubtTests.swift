@@ -58,7 +58,9 @@ import Testing
     @Test func whatEachFailureSaysOfTheAttempt() throws {
         let doubtful: [(StepFailure, Bool)] = [
             (Self.silence, true), (.unretryable, true), (.hopeless(.unstorableOutput), true),
+            (.hopeless(.lastingError), true), (.hopeless(.constraintViolated), true),
             (.notHappened(retryAfter: nil), false), (.hopeless(.unreadableState), false),
+            (.hopelessNotHappened(.unstorableOutput), false),
         ]
         for (failure, expected) in doubtful {
             var (machine, random) = (try machine(Self.keyed), LargestNumber())

@@ -61,7 +61,8 @@ import WaymarkTesting
                 "crash-fixture", ["reaper"], database: database.url, settings: settings
             ) {
                 process in
-                try await eventually("its services run") { process.log.contains("own debug: Starting service") }
+                // Before its services the group itself starts, and does not hear signals yet.
+                try await eventually("its services run") { process.log.contains("own debug: Starting service\n") }
             }
             #expect(own.log.contains("own info: stopped"), "\(own.log)")
             let chosen = try await TestProcess.with(
